@@ -1,0 +1,233 @@
+import type { Staged } from '../base/staging.ts';
+import type { AccountId, MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
+import type { SearchKey } from '../mail/search.ts';
+
+/** Whose mail. */
+export interface MailAccount {
+  readonly id: AccountId;
+  /** `user@domain`, lower case: the account's name in logs and change hints. */
+  readonly address: string;
+  /** Absolute; `/var/mail/vmail/%d/%n` with its escapes filled in. */
+  readonly home: string;
+  /** Octets, 0 = none. */
+  readonly quota: number;
+}
+
+/** Where messages and their rows are. */
+export interface MailStore {
+  /** Opens an account, makes its home and INBOX when missing, recovers after an unclean stop. Cheap when open already. Every `open` is paid back with one `release`. */
+  open(account: MailAccount): Promise<AccountStore>;
+  /** Finishes what was taken on, checkpoints, closes. */
+  close(): Promise<void>;
+}
+
+/** A mailbox as LIST and STATUS see it. Names are Unicode, levels separated by `/`, whatever the IMAP separator is; INBOX is upper case. */
+export interface Mailbox {
+  readonly id: MailboxId;
+  readonly name: string;
+  readonly uidValidity: UidValidity;
+  /** Stable over rename. RFC 8474 */
+  readonly mailboxId: string;
+  /** `\Drafts` `\Sent` `\Junk` `\Trash` `\Archive` `\Flagged` `\All` or null. RFC 6154 */
+  readonly specialUse: string | null;
+  /** False for a name that exists only because children do (\NonExistent). */
+  readonly selectable: boolean;
+  readonly subscribed: boolean;
+}
+
+export interface MailboxStatus {
+  readonly messages: number;
+  readonly unseen: number;
+  readonly recent: number;
+  readonly deleted: number;
+  /** Octets of all messages, RFC822.SIZE. */
+  readonly size: number;
+  /** Octets of those with \Deleted. RFC 9208 */
+  readonly deletedSize: number;
+  readonly uidNext: Uid;
+  readonly uidValidity: UidValidity;
+  readonly highestModSeq: ModSeq;
+}
+
+/** All of a mailbox's messages at one moment, in UID order; the arrays are shared and must not be written. */
+export interface MailboxSnapshot {
+  readonly uidValidity: UidValidity;
+  readonly uidNext: Uid;
+  readonly highestModSeq: ModSeq;
+  readonly uids: Uint32Array;
+  /** `mail/flags.ts` bits: system flags and the first 26 keywords. */
+  readonly flags: Uint32Array;
+  readonly modSeqs: Float64Array;
+  /** Names of keywords beyond the 26th; almost always empty. */
+  readonly moreKeywords: ReadonlyMap<Uid, readonly string[]>;
+}
+
+export interface FlagRow {
+  readonly uid: Uid;
+  readonly flags: number;
+  readonly moreKeywords: readonly string[];
+  readonly modSeq: ModSeq;
+}
+
+/** What happened to a mailbox after `since`, by UID. A message that came and went in between may be absent from both. */
+export interface Changes {
+  readonly uidNext: Uid;
+  readonly highestModSeq: ModSeq;
+  /** New messages and those whose flags changed. */
+  readonly changed: readonly FlagRow[];
+  readonly expunged: readonly Uid[];
+  /** False when tombstones that old are gone and `expunged` may lack some. */
+  readonly complete: boolean;
+}
+
+/** What FETCH may ask from a row. `basic` columns are always there. */
+export type Column =
+  /** IMAP wire form of ENVELOPE without the name, latin1 octets. */
+  | 'envelope'
+  /** IMAP wire form of BODYSTRUCTURE, latin1 octets. */
+  | 'bodyStructure'
+  /** IMAP wire form of BODY (no extension data), latin1 octets. */
+  | 'body'
+  /** JSON of the part tree with its offsets in the file: `mail/mime` `Part`. */
+  | 'structure'
+  /** The header as in the file (LF line ends), up to and with the empty line; null when longer than 64 KiB. */
+  | 'header'
+  /** RFC 8970 */
+  | 'preview'
+  /** `mail/mime` `SortKeys` for SORT and THREAD. */
+  | 'sortKeys';
+
+export interface MessageRow extends FlagRow {
+  /** Milliseconds since 1970. */
+  readonly internalDate: number;
+  /** RFC822.SIZE: octets with CRLF line ends. */
+  readonly size: number;
+  /** Milliseconds since 1970. RFC 8514 */
+  readonly saveDate: number;
+  /** RFC 8474 */
+  readonly emailId: string;
+  readonly threadId: string | null;
+  readonly envelope?: Buffer | string;
+  readonly bodyStructure?: Buffer | string;
+  readonly body?: Buffer | string;
+  readonly structure?: string;
+  readonly header?: Buffer | null;
+  readonly preview?: string;
+  readonly sortKeys?: string;
+}
+
+/** One message's file, open. Its lines end with LF or CRLF, as it was stored. */
+export interface MessageFile {
+  /** Octets in the file. */
+  readonly size: number;
+  /** At most `length` octets from `position`; fewer only at the end. Synchronous up to 64 KiB is fine on the loop; use `read` for more. */
+  readSync(position: number, length: number): Buffer;
+  read(position: number, length: number): Promise<Buffer>;
+  close(): void;
+}
+
+export interface NewMessage {
+  /** Whole message, LF line ends. Not discarded by the store. */
+  readonly message: Staged;
+  /** Put before the message: trace fields, LF line ends. */
+  readonly prefix?: Uint8Array;
+  readonly flags: readonly string[];
+  /** Milliseconds since 1970; now when absent. */
+  readonly internalDate?: number;
+  /** Same key, same mailbox: stored once (a queue's retry after a crash). */
+  readonly deliveryKey?: string;
+}
+
+export interface Appended {
+  readonly mailbox: Mailbox;
+  readonly uid: Uid;
+  readonly modSeq: ModSeq;
+}
+
+export type FlagChange = { readonly op: 'add' | 'remove' | 'replace'; readonly flags: readonly string[] };
+
+export interface StoreResult {
+  /** Rows as they are now, in UID order; those that were already so included. */
+  readonly rows: readonly FlagRow[];
+  /** Changed after `unchangedSince`, left alone. RFC 7162 3.1.3 */
+  readonly modified: readonly Uid[];
+}
+
+/** From UID to UID, pairwise, in UID order. */
+export interface Copied {
+  readonly target: Mailbox;
+  readonly sources: readonly Uid[];
+  readonly targets: readonly Uid[];
+}
+
+/** A hint that something changed; losing one costs latency, never correctness. */
+export interface ChangeHint {
+  readonly account: string;
+  /** null: the mailbox list (create, rename, delete, subscribe, metadata). */
+  readonly mailbox: MailboxId | null;
+  readonly modSeq: ModSeq;
+}
+
+/** Carries hints between sessions, workers and (later) nodes. */
+export interface ChangeFeed {
+  publish(hint: ChangeHint): void;
+  /** @returns stop listening */
+  subscribe(account: string, listener: (hint: ChangeHint) => void): () => void;
+}
+
+/**
+ * One account's mail. Each mutating call is one transaction, durable when it resolves. Reads that return no promise use the
+ * worker's own connection and never wait for a writer.
+ * Every method that names a mailbox throws Fault noSuchMailbox when it is gone.
+ */
+export interface AccountStore {
+  readonly account: MailAccount;
+  release(): void;
+
+  list(): readonly Mailbox[];
+  /** Case-sensitive but for INBOX. */
+  find(name: string): Mailbox | null;
+  get(id: MailboxId): Mailbox | null;
+  /** Missing parents are made. @throws Fault mailboxExists, badName, tooMany */
+  create(name: string, specialUse?: string | null): Promise<Mailbox>;
+  /** Children move along; INBOX is emptied into the new one instead. RFC 9051 6.3.6 @throws Fault mailboxExists, badName */
+  rename(from: string, to: string): Promise<void>;
+  /** A mailbox with children stays as a name. RFC 9051 6.3.5 */
+  delete(name: string): Promise<void>;
+  /** The name need not exist. RFC 9051 6.3.7 */
+  subscribe(name: string, subscribed: boolean): Promise<void>;
+  /** Subscribed names, existing or not. */
+  subscriptions(): readonly string[];
+  setSpecialUse(name: string, specialUse: string | null): Promise<void>;
+
+  status(id: MailboxId): MailboxStatus;
+  /** Looks for changes other programs made to the folder; quick when its stamps are unchanged. */
+  refresh(id: MailboxId): Promise<void>;
+  snapshot(id: MailboxId): MailboxSnapshot;
+  /** Names of keywords by letter, `a` first. Grows only. */
+  keywords(id: MailboxId): readonly string[];
+  changes(id: MailboxId, since: ModSeq): Changes;
+  /** Makes the session the one that sees these as \Recent; messages from the returned UID on are. RFC 3501 2.3.2 */
+  claimRecent(id: MailboxId): Promise<Uid>;
+  firstRecent(id: MailboxId): Uid;
+  /** Rows of those of `uids` (ascending) that exist, in UID order, at most some hundred per step of the iterator. */
+  fetch(id: MailboxId, uids: ArrayLike<number>, columns: readonly Column[]): IterableIterator<readonly MessageRow[]>;
+  /** @throws Fault expunged */
+  openMessage(id: MailboxId, uid: Uid): Promise<MessageFile>;
+  /** UIDs that match, ascending. Off the loop or in slices where it takes long. */
+  search(id: MailboxId, key: SearchKey): Promise<Uint32Array>;
+
+  /** All or none, in order. The mailbox named is made when missing and `autocreate`. @throws Fault overQuota, tooBig, storageFull, noSuchMailbox */
+  append(mailbox: string, messages: readonly NewMessage[], options?: { readonly autocreate?: boolean }): Promise<readonly Appended[]>;
+  store(id: MailboxId, uids: ArrayLike<number>, change: FlagChange, unchangedSince?: ModSeq): Promise<StoreResult>;
+  /** @throws Fault overQuota */
+  copy(id: MailboxId, uids: ArrayLike<number>, target: string): Promise<Copied>;
+  move(id: MailboxId, uids: ArrayLike<number>, target: string): Promise<Copied>;
+  /** Those of `uids` (all when absent) with \Deleted, or all of `uids` when `force`. @returns what went, ascending */
+  expunge(id: MailboxId, uids?: ArrayLike<number>, force?: boolean): Promise<readonly Uid[]>;
+  /** Octets and messages in the whole account. */
+  usage(): { readonly bytes: number; readonly messages: number };
+
+  /** Hears of changes to one mailbox (null: the list) by anyone, other programs included while watched. @returns stop */
+  watch(id: MailboxId | null, listener: () => void): () => void;
+}
