@@ -1,0 +1,55 @@
+import type { Database, Statement } from 'better-sqlite3';
+
+interface Statements {
+  readonly begin: Statement<[]>;
+  readonly commit: Statement<[]>;
+  readonly rollback: Statement<[]>;
+  readonly dataVersion: Statement<[], number>;
+}
+
+const kept = new WeakMap<Database, Statements>();
+
+function statements(db: Database): Statements {
+  let found = kept.get(db);
+  if (found === undefined) {
+    found = {
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      rollback: db.prepare('ROLLBACK'),
+      dataVersion: db.prepare<[], number>('PRAGMA data_version').pluck(),
+    };
+    kept.set(db, found);
+  }
+  return found;
+}
+
+/**
+ * Runs `work` as one transaction that holds the write lock from its start, so that what it reads stays true until it commits.
+ * Inside another one it is part of that one. `work` must not await.
+ */
+export function transaction<T>(db: Database, work: () => T): T {
+  if (db.inTransaction) return work();
+  const { begin, commit, rollback } = statements(db);
+  begin.run();
+  try {
+    const result = work();
+    if (result instanceof Promise) throw new Error('a transaction must not await');
+    commit.run();
+    return result;
+  } catch (error) {
+    // Some errors (SQLITE_FULL, SQLITE_IOERR) have rolled back already.
+    if (db.inTransaction) rollback.run();
+    throw error;
+  }
+}
+
+/** Changes when another connection, of whatever process, has committed. About a microsecond. */
+export function dataVersion(db: Database): number {
+  return statements(db).dataVersion.get()!;
+}
+
+/** What `PRAGMA quick_check` complains about; empty when the file is sound. */
+export function quickCheck(db: Database, limit = 10): string[] {
+  const found = db.pragma(`quick_check(${limit})`) as { quick_check: string }[];
+  return found.map((row) => row.quick_check).filter((text) => text !== 'ok');
+}
