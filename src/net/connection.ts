@@ -1,0 +1,599 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
+import type { Log } from '../base/log.ts';
+import { Fault } from '../mail/fault.ts';
+import { normalAddress } from './networks.ts';
+import type { TlsContexts } from './tls.ts';
+
+/** Octets read ahead of the session before the socket is paused. */
+const readAhead = 64 * 1024;
+/** Octets written and not yet taken by the system, past which `drain` waits and no more input is handed out. */
+const highWater = 64 * 1024;
+/** Octets of an overlong line that are read and dropped before the client is cut off. */
+const skipLimit = 1 << 20;
+/** How long a client may take none of what is written. */
+const writeTimeout = 5 * 60_000;
+/** How long a client that was said goodbye may keep its side open. */
+const lingerTimeout = 5_000;
+const LF = 10;
+const CR = 13;
+
+export interface TlsInfo {
+  /** `TLSv1.3` */
+  readonly protocol: string;
+  /** `TLS_AES_256_GCM_SHA384` */
+  readonly cipher: string;
+  /** What the client asked for, '' where it named none. */
+  readonly servername: string;
+  readonly resumed: boolean;
+}
+
+export interface ConnectionOptions {
+  readonly tls: TlsContexts | null;
+  readonly log: Log;
+  /** Where the client and we are, when a proxy said so. */
+  readonly remote?: { readonly address: string; readonly port: number };
+  readonly local?: { readonly address: string; readonly port: number };
+  /** Milliseconds. */
+  readonly handshakeTimeout?: number;
+}
+
+export interface ReadLineOptions {
+  /** Also ends a line at LF without CR (a lenient protocol). Otherwise a bare LF is part of the line. */
+  readonly bareLf?: boolean;
+}
+
+/**
+ * One client's socket, in the clear or under TLS. Lines, counted octets and chunks come out in the order they came in;
+ * one reader at a time. What is written in one tick leaves in one write.
+ */
+export class Connection {
+  /** Names the session in logs. */
+  readonly id = randomBytes(6).toString('base64url');
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Resolves when the socket is gone. */
+  readonly closed: Promise<void>;
+  /** Octets that came before a TLS handshake they should have come after; dropped. */
+  earlyPlaintext = 0;
+
+  readonly #options: ConnectionOptions;
+  #socket: Socket;
+  #tls: TlsInfo | null = null;
+  #deflate: DeflateRaw | null = null;
+  #inflate: InflateRaw | null = null;
+
+  /** Input is #input[#start..#end). #owned: the rest of #input is ours to append to. */
+  #input: Buffer | null = null;
+  #start = 0;
+  #end = 0;
+  #owned = false;
+  /** No line end before this place. */
+  #scanned = 0;
+  #paused = false;
+  /** No more input will come. */
+  #ended = false;
+  #wake: (() => void) | null = null;
+
+  #output: Uint8Array[] = [];
+  #outputText = '';
+  #outputEncoding: 'utf8' | 'latin1' = 'utf8';
+  #outputSize = 0;
+  #flushing = false;
+  /** Given to the compressor and not yet through it. */
+  #compressing = 0;
+  #drained: (() => void)[] = [];
+  #finished = false;
+  #destroyed = false;
+  #close!: () => void;
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.remoteAddress = normalAddress(options.remote?.address ?? socket.remoteAddress ?? 'unknown');
+    this.remotePort = options.remote?.port ?? socket.remotePort ?? 0;
+    this.localAddress = normalAddress(options.local?.address ?? socket.localAddress ?? 'unknown');
+    this.localPort = options.local?.port ?? socket.localPort ?? 0;
+    this.closed = new Promise((resolve) => {
+      this.#close = resolve;
+    });
+    socket.setNoDelay(true);
+    this.#attach(socket);
+  }
+
+  /** TLS is on. */
+  get secure(): boolean {
+    return this.#tls !== null;
+  }
+
+  get tls(): TlsInfo | null {
+    return this.#tls;
+  }
+
+  /** TLS can be had. */
+  get canStartTls(): boolean {
+    return this.#options.tls !== null && this.#tls === null;
+  }
+
+  get compressed(): boolean {
+    return this.#deflate !== null;
+  }
+
+  /** Octets that have come and were not read yet. */
+  get buffered(): number {
+    return this.#end - this.#start;
+  }
+
+  /** The client has closed its side, or the socket is gone. Octets may still be `buffered`. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get destroyed(): boolean {
+    return this.#destroyed;
+  }
+
+  /** Octets on the wire. */
+  get bytesRead(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get bytesWritten(): number {
+    return this.#socket.bytesWritten;
+  }
+
+  /** Keying material for channel bindings; null without TLS. RFC 9266 */
+  exportKeyingMaterial(length: number, label: string): Buffer | null {
+    return this.#socket instanceof TLSSocket ? this.#socket.exportKeyingMaterial(length, label, Buffer.alloc(0)) : null;
+  }
+
+  /**
+   * The next line without its end; null at the end of input (an unfinished line is dropped).
+   *
+   * @param maxOctets of the line without its end. A longer one is read to its end and dropped
+   * @param timeoutMs for the whole line
+   * @throws Fault tooBig, timedOut
+   */
+  async readLine(maxOctets: number, timeoutMs: number, options: ReadLineOptions = {}): Promise<Buffer | null> {
+    const deadline = performance.now() + timeoutMs;
+    if (this.pendingOutput > highWater) await this.drain();
+    let skipped = 0;
+    for (;;) {
+      const end = this.#lineEnd(options.bareLf ?? false);
+      if (end !== -1) {
+        const input = this.#input!;
+        const crlf = end > this.#start && input[end - 1] === CR;
+        const line = input.subarray(this.#start, crlf ? end - 1 : end);
+        this.#consume(end + 1 - this.#start);
+        if (skipped + line.length > maxOctets) throw new Fault('tooBig', `a line of ${skipped + line.length} octets`);
+        return line;
+      }
+      // One more for the CR that may be the first half of the line's end.
+      if (skipped + this.buffered > maxOctets + 1) {
+        const keep = this.#input![this.#end - 1] === CR ? 1 : 0;
+        skipped += this.buffered - keep;
+        this.#consume(this.buffered - keep);
+        if (skipped > skipLimit) {
+          this.destroy();
+          throw new Fault('tooBig', `a line of more than ${skipLimit} octets`);
+        }
+      }
+      if (!(await this.#more(deadline))) {
+        this.#consume(this.buffered);
+        return null;
+      }
+    }
+  }
+
+  /**
+   * Hands exactly `octets` to `onChunk`, as they come. What `onChunk` gets is not used again.
+   *
+   * @param timeoutMs between two arrivals
+   * @returns false where input ended before
+   * @throws Fault timedOut
+   */
+  async read(octets: number, onChunk: (chunk: Buffer) => void | Promise<void> | undefined, timeoutMs: number): Promise<boolean> {
+    let left = octets;
+    while (left > 0) {
+      if (this.buffered === 0 && !(await this.#more(performance.now() + timeoutMs))) return false;
+      const chunk = this.#take(Math.min(left, this.buffered));
+      left -= chunk.length;
+      const busy = onChunk(chunk);
+      if (busy !== undefined) await busy;
+    }
+    return true;
+  }
+
+  /** Whatever has come, at least one octet; null at the end of input. @throws Fault timedOut */
+  async readChunk(timeoutMs: number): Promise<Buffer | null> {
+    if (this.buffered === 0 && !(await this.#more(performance.now() + timeoutMs))) return null;
+    return this.#take(this.buffered);
+  }
+
+  /** Puts back the end of what `readChunk` gave. */
+  unread(rest: Buffer): void {
+    if (rest.length === 0) return;
+    const before = this.buffered;
+    this.#input = before === 0 ? rest : Buffer.concat([rest, this.#input!.subarray(this.#start, this.#end)]);
+    this.#start = 0;
+    this.#scanned = 0;
+    this.#end = before + rest.length;
+    this.#owned = false;
+  }
+
+  /** Collected until the end of the tick. Nothing happens once the socket is gone. */
+  write(data: string | Uint8Array, encoding: 'utf8' | 'latin1' = 'utf8'): void {
+    if (this.#finished || data.length === 0) return;
+    if (typeof data === 'string') {
+      if (encoding !== this.#outputEncoding) this.#closeText();
+      this.#outputEncoding = encoding;
+      this.#outputText += data;
+    } else {
+      this.#closeText();
+      this.#output.push(data);
+    }
+    this.#outputSize += data.length;
+    if (this.#outputSize > highWater) this.#flush();
+    else if (!this.#flushing) {
+      this.#flushing = true;
+      process.nextTick(() => this.#flush());
+    }
+  }
+
+  /** Octets written and not yet taken by the system. */
+  get pendingOutput(): number {
+    return this.#outputSize + this.#compressing + this.#socket.writableLength;
+  }
+
+  /** Waits where more than the high-water mark is pending. @throws Fault timedOut when the client takes nothing, unavailable when it is gone */
+  async drain(): Promise<void> {
+    if (this.pendingOutput > highWater) {
+      this.#flush();
+      while (this.pendingOutput > highWater && !this.#destroyed) await this.#drain();
+    }
+    if (this.#destroyed) throw new Fault('unavailable', 'connection lost');
+  }
+
+  /**
+   * Says `reply` in the clear and goes on under TLS. What the client sent before is dropped, so that nothing from before the
+   * handshake is taken for something said under its protection. RFC 3207 4.2, RFC 9051 11.1, RFC 2595 4
+   *
+   * @throws Fault unavailable when the handshake fails; the connection is gone then
+   */
+  async startTls(reply: string): Promise<void> {
+    if (!this.canStartTls) throw new Fault('badSequence', 'TLS is on or not to be had');
+    const plain = this.#socket;
+    this.#detach(plain);
+    let early = this.buffered;
+    this.#consume(early);
+    for (let chunk: Buffer | null = plain.read(); chunk !== null; chunk = plain.read()) early += chunk.length;
+    if (early > 0) {
+      this.earlyPlaintext += early;
+      this.#options.log.warn({ session: this.id, address: this.remoteAddress, octets: early }, 'plaintext before TLS dropped');
+    }
+    this.write(reply);
+    this.#flush();
+    // From here on what comes stays in the socket, for TLS to read.
+    await new Promise<void>((resolve) => {
+      plain.write('', () => resolve());
+    });
+    await this.#handshake(plain);
+  }
+
+  /** TLS from the first octet. @throws Fault unavailable */
+  async implicitTls(): Promise<void> {
+    const plain = this.#socket;
+    this.#detach(plain);
+    const early = this.buffered;
+    if (early > 0) plain.unshift(Buffer.from(this.#take(early)));
+    await this.#handshake(plain);
+  }
+
+  /** After `reply` both directions are deflated. RFC 4978 3 */
+  compress(reply: string): void {
+    this.write(reply);
+    this.#flush();
+    const early = this.#take(this.buffered);
+    // 32 KiB window for the client's sake, little memory for ours.
+    this.#deflate = createDeflateRaw({ windowBits: 15, memLevel: 5 });
+    this.#inflate = createInflateRaw({ windowBits: 15 });
+    this.#deflate.on('data', (chunk: Buffer) => this.#socket.write(chunk, () => this.#onDrain()));
+    this.#deflate.on('error', () => this.destroy());
+    this.#inflate.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#inflate.on('drain', () => this.#resume());
+    this.#inflate.on('end', () => this.#onEnd());
+    this.#inflate.on('error', () => {
+      this.#options.log.info({ session: this.id }, 'compressed input is broken');
+      this.destroy();
+    });
+    if (early.length > 0) this.#inflate.write(early);
+  }
+
+  /** Sends what is pending, then closes. A reader sees the end of input. */
+  end(): void {
+    if (this.#finished) return;
+    this.#flush();
+    this.#finished = true;
+    this.#ended = true;
+    const socket = this.#socket;
+    const close = () => {
+      socket.end();
+      // Reading on lets the client's last words pass instead of answering them with a reset.
+      if (!socket.destroyed) {
+        socket.removeAllListeners('data');
+        socket.resume();
+      }
+    };
+    if (this.#deflate === null) close();
+    else this.#deflate.flush(constants.Z_SYNC_FLUSH, close);
+    const timer = setTimeout(() => this.destroy(), lingerTimeout);
+    timer.unref();
+    void this.closed.then(() => clearTimeout(timer));
+    this.#signal();
+  }
+
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#socket.destroy();
+    this.#onClose();
+  }
+
+  #attach(socket: Socket): void {
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('drain', this.#onDrain);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+    socket.resume();
+  }
+
+  /** Only errors and closing are heard; what comes stays in the socket. */
+  #detach(socket: Socket): void {
+    socket.off('data', this.#onData);
+    socket.off('end', this.#onEnd);
+    socket.off('drain', this.#onDrain);
+    socket.pause();
+    this.#paused = false;
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#inflate === null) this.#receive(chunk);
+    else if (!this.#inflate.write(chunk)) this.#pause();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    this.#signal();
+  };
+
+  readonly #onDrain = (): void => {
+    if (this.#drained.length === 0 || (this.pendingOutput > highWater && !this.#destroyed)) return;
+    const waiting = this.#drained;
+    this.#drained = [];
+    for (const resolve of waiting) resolve();
+  };
+
+  readonly #onError = (error: NodeJS.ErrnoException): void => {
+    this.#options.log.debug({ session: this.id, code: error.code ?? error.message }, 'connection error');
+    this.#ended = true;
+  };
+
+  readonly #onClose = (): void => {
+    this.#destroyed = true;
+    this.#finished = true;
+    this.#ended = true;
+    this.#output = [];
+    this.#outputText = '';
+    this.#outputSize = 0;
+    this.#deflate?.close();
+    this.#inflate?.close();
+    this.#signal();
+    this.#onDrain();
+    this.#close();
+  };
+
+  async #handshake(plain: Socket): Promise<void> {
+    plain.off('close', this.#onClose);
+    if (plain.destroyed) {
+      this.#onClose();
+      throw new Fault('unavailable', 'connection lost');
+    }
+    const socket = new TLSSocket(plain, { ...this.#options.tls!.socketOptions(), allowHalfOpen: true } as ConstructorParameters<
+      typeof TLSSocket
+    >[1]);
+    this.#socket = socket;
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+    let reason = 'connection lost';
+    const timer = setTimeout(() => {
+      reason = 'timed out';
+      this.destroy();
+    }, this.#options.handshakeTimeout ?? 60_000);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const fail = () => reject(new Fault('unavailable', `TLS handshake: ${reason}`));
+        socket.once('secure', resolve);
+        socket.once('_tlsError', (error: NodeJS.ErrnoException) => {
+          reason = error.code ?? error.message;
+          this.destroy();
+          fail();
+        });
+        void this.closed.then(fail);
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#tls = {
+      protocol: socket.getProtocol() ?? 'unknown',
+      cipher: socket.getCipher().standardName ?? socket.getCipher().name,
+      servername: (socket as { servername?: string | false }).servername || '',
+      resumed: socket.isSessionReused(),
+    };
+    this.#attachTls(socket);
+  }
+
+  #attachTls(socket: Socket): void {
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('drain', this.#onDrain);
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#input === null) {
+      this.#input = chunk;
+      this.#start = 0;
+      this.#scanned = 0;
+      this.#end = chunk.length;
+      this.#owned = false;
+    } else {
+      // Grows by doubling, so that a line that comes octet by octet still costs linear time.
+      if (!this.#owned || this.#end + chunk.length > this.#input.length) {
+        const grown = Buffer.allocUnsafeSlow(Math.max(1024, 2 * (this.buffered + chunk.length)));
+        this.#input.copy(grown, 0, this.#start, this.#end);
+        this.#end -= this.#start;
+        this.#scanned = Math.max(0, this.#scanned - this.#start);
+        this.#start = 0;
+        this.#input = grown;
+        this.#owned = true;
+      }
+      chunk.copy(this.#input, this.#end);
+      this.#end += chunk.length;
+    }
+    if (this.buffered > readAhead) this.#pause();
+    this.#signal();
+  }
+
+  /** Place of the LF that ends the first line; -1 where it has not come. */
+  #lineEnd(bareLf: boolean): number {
+    if (this.#input === null) return -1;
+    let from = Math.max(this.#scanned, this.#start);
+    for (;;) {
+      const at = this.#input.indexOf(LF, from);
+      if (at === -1 || at >= this.#end) {
+        this.#scanned = this.#end;
+        return -1;
+      }
+      if (bareLf || (at > this.#start && this.#input[at - 1] === CR)) return at;
+      from = at + 1;
+    }
+  }
+
+  #take(octets: number): Buffer {
+    const chunk = this.#input?.subarray(this.#start, this.#start + octets) ?? Buffer.alloc(0);
+    this.#consume(octets);
+    return chunk;
+  }
+
+  #consume(octets: number): void {
+    this.#start += octets;
+    if (this.#start === this.#end) {
+      this.#input = null;
+      this.#start = 0;
+      this.#end = 0;
+      this.#scanned = 0;
+      this.#owned = false;
+    } else if (this.#scanned < this.#start) this.#scanned = this.#start;
+    if (this.#paused && this.buffered <= readAhead / 2) this.#resume();
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
+    this.#inflate?.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.buffered > readAhead) return;
+    this.#paused = false;
+    this.#inflate?.resume();
+    if (this.#inflate === null || !this.#inflate.writableNeedDrain) this.#socket.resume();
+    else this.#paused = true;
+  }
+
+  /** Waits for input. False at its end. @throws Fault timedOut */
+  async #more(deadline: number): Promise<boolean> {
+    if (this.#ended) return false;
+    const before = this.#end - this.#start;
+    const left = deadline - performance.now();
+    if (left <= 0) throw new Fault('timedOut', 'no input');
+    if (this.#wake !== null) throw new Error('two readers on one connection');
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () => {
+          this.#wake = null;
+          reject(new Fault('timedOut', 'no input'));
+        },
+        Math.min(left, 0x7fff_ffff),
+      );
+      this.#wake = () => {
+        clearTimeout(timer);
+        this.#wake = null;
+        resolve();
+      };
+    });
+    return this.buffered > before || !this.#ended;
+  }
+
+  #signal(): void {
+    this.#wake?.();
+  }
+
+  #drain(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const settle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#drained = this.#drained.filter((other) => other !== settle);
+        this.destroy();
+        reject(new Fault('timedOut', 'the client takes no output'));
+      }, writeTimeout);
+      this.#drained.push(settle);
+    });
+  }
+
+  #closeText(): void {
+    if (this.#outputText === '') return;
+    this.#output.push(Buffer.from(this.#outputText, this.#outputEncoding));
+    this.#outputText = '';
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    if (this.#outputSize === 0) return;
+    if (this.#destroyed) return;
+    const target = this.#deflate ?? this.#socket;
+    if (this.#output.length === 0 && this.#deflate === null) {
+      const text = this.#outputText;
+      this.#outputText = '';
+      this.#outputSize = 0;
+      this.#socket.write(text, this.#outputEncoding);
+      return;
+    }
+    this.#closeText();
+    const chunks = this.#output;
+    this.#output = [];
+    const size = this.#outputSize;
+    this.#outputSize = 0;
+    if (this.#deflate !== null) {
+      this.#compressing += size;
+      for (const chunk of chunks) this.#deflate.write(chunk);
+      this.#deflate.flush(constants.Z_SYNC_FLUSH, () => {
+        this.#compressing -= size;
+        this.#onDrain();
+      });
+    } else if (chunks.length === 1) target.write(chunks[0]!);
+    else if (size <= highWater) target.write(Buffer.concat(chunks));
+    else {
+      target.cork();
+      for (const chunk of chunks) target.write(chunk);
+      target.uncork();
+    }
+  }
+}
