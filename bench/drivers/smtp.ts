@@ -1,0 +1,152 @@
+// A load of SMTP sessions from one thread: raw sockets, prepared octets, MAIL RCPT DATA in one write.
+import { createHash } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { account, domain, password } from '../servers/server.ts';
+
+export interface SmtpLoad {
+  readonly port: number;
+  readonly messages: number;
+  /** Octets of each message, about. */
+  readonly size: number;
+  readonly sessions: number;
+  /** Messages a connection carries; Infinity keeps it. */
+  readonly perConnection: number;
+  readonly accounts: number;
+  /** STARTTLS and AUTH PLAIN before the first message of a connection. */
+  readonly login: boolean;
+}
+
+export interface SmtpLoaded {
+  readonly accepted: number;
+  readonly refused: number;
+  /** Milliseconds from first connect to last 250. */
+  readonly elapsed: number;
+  /** Milliseconds of CPU the driver took. */
+  readonly cpu: number;
+  /** Milliseconds from DATA's dot to 250: median and 99th of a hundred. */
+  readonly median: number;
+  readonly p99: number;
+}
+
+/** Message n: its number, a digest of its body, a body of `size` octets in lines of 76. */
+export function message(n: number, size: number): string {
+  const line = 'The quick brown fox jumps over the lazy dog; pack my box with five dozen jugs.\r\n'.slice(-78);
+  const body = line.repeat(Math.max(1, Math.floor((size - 300) / line.length)));
+  const digest = createHash('sha1').update(`${n}${body}`).digest('hex');
+  return `From: Sender <sender@${domain}>\r\nTo: <u@${domain}>\r\nSubject: message ${n}\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\nMessage-ID: <${n}.${digest}@${domain}>\r\nX-Number: ${n}\r\n\r\n${body}`;
+}
+
+async function run(load: SmtpLoad): Promise<SmtpLoaded> {
+  let next = 0;
+  let accepted = 0;
+  let refused = 0;
+  const waits: number[] = [];
+  const start = performance.now();
+  const cpuStart = process.cpuUsage();
+
+  const session = async (): Promise<void> => {
+    while (next < load.messages) {
+      let socket: Socket = connect({ port: load.port, host: '127.0.0.1', noDelay: true });
+      let wake: (() => void) | null = null;
+      let text = '';
+      let failed: Error | null = null;
+      const attach = (): void => {
+        socket.setEncoding('latin1');
+        socket.on('data', (chunk) => {
+          text += chunk;
+          wake?.();
+        });
+        socket.on('error', (error) => {
+          failed = error;
+          wake?.();
+        });
+        socket.on('close', () => {
+          failed ??= new Error('closed');
+          wake?.();
+        });
+      };
+      attach();
+      /** One whole reply. */
+      const reply = async (): Promise<string> => {
+        for (;;) {
+          const end = /^(?:\d{3}-[^\n]*\n)*\d{3} [^\n]*\n/.exec(text);
+          if (end !== null) {
+            text = text.slice(end[0].length);
+            return end[0];
+          }
+          if (failed !== null) throw failed;
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+          wake = null;
+        }
+      };
+      const ask = (command: string): Promise<string> => {
+        socket.write(`${command}\r\n`);
+        return reply();
+      };
+      await reply();
+      await ask('EHLO driver.test');
+      if (load.login) {
+        await ask('STARTTLS');
+        socket.removeAllListeners('data');
+        socket.removeAllListeners('close');
+        const plain = socket;
+        socket = connectTls({ socket: plain, rejectUnauthorized: false });
+        await new Promise((resolve) => socket.once('secureConnect', resolve));
+        attach();
+        await ask('EHLO driver.test');
+        const answer = await ask(`AUTH PLAIN ${Buffer.from(`\0${account(0)}\0${password}`).toString('base64')}`);
+        if (!answer.startsWith('235')) throw new Error(answer);
+      }
+      for (let i = 0; i < load.perConnection && next < load.messages; i++) {
+        const n = next++;
+        const from = load.login ? account(0) : `sender@driver.test`;
+        socket.write(`MAIL FROM:<${from}>\r\nRCPT TO:<${account(n % load.accounts)}>\r\nDATA\r\n`);
+        await reply();
+        const rcpt = await reply();
+        const data = await reply();
+        if (!rcpt.startsWith('250') || !data.startsWith('354')) throw new Error(rcpt + data);
+        const sent = performance.now();
+        socket.write(`${message(n, load.size)}.\r\n`, 'latin1');
+        const answer = await reply();
+        waits.push(performance.now() - sent);
+        if (answer.startsWith('250')) accepted++;
+        else refused++;
+      }
+      socket.end('QUIT\r\n');
+    }
+  };
+  await Promise.all(Array.from({ length: load.sessions }, session));
+  const elapsed = performance.now() - start;
+  const used = process.cpuUsage(cpuStart);
+  waits.sort((a, b) => a - b);
+  return {
+    accepted,
+    refused,
+    elapsed,
+    cpu: (used.user + used.system) / 1000,
+    median: waits[waits.length >> 1] ?? 0,
+    p99: waits[Math.floor(waits.length * 0.99)] ?? 0,
+  };
+}
+
+/** Runs the load in a process's thread of its own. */
+export function smtpLoad(load: SmtpLoad): Promise<SmtpLoaded> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: load });
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+}
+
+if (!isMainThread && workerData !== null && typeof workerData === 'object' && 'perConnection' in workerData) {
+  run(workerData as SmtpLoad).then(
+    (result) => parentPort!.postMessage(result),
+    (error: unknown) => {
+      throw error;
+    },
+  );
+}

@@ -1,0 +1,23 @@
+/** One mail server under measurement, with its own folders and ports, on loopback. */
+export interface BenchServer {
+  readonly name: string;
+  /** Roots of its process trees. */
+  readonly pids: readonly number[];
+  readonly ports: {
+    readonly smtp?: number;
+    readonly submission?: number;
+    readonly imap?: number;
+    readonly imaps?: number;
+    readonly pop3?: number;
+  };
+  /** Where an account's INBOX lies: the folder with tmp, new and cur. */
+  maildir(account: string): string;
+  /** Removes all mail of all accounts; the server may be restarted by it. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const domain = 'bench.test';
+export const password = 'correct-horse-battery';
+/** Account n of a bench. */
+export const account = (n: number): string => `u${n}@${domain}`;
