@@ -1,0 +1,103 @@
+import { formatAddress, type Address } from '../../mail/address.ts';
+import type { Restriction, Verdict, Where } from '../restriction.ts';
+import { refusal } from '../refusal.ts';
+import type { Stage, Subject } from '../subject.ts';
+import { openTable, type Table } from '../table.ts';
+
+const opened = new Map<string, Table>();
+
+/** Drops what was read, so that a reload reads it again. */
+export function forgetTables(): void {
+  opened.clear();
+}
+
+export function table(spec: string): Table {
+  let found = opened.get(spec);
+  if (found === undefined) {
+    found = openTable(spec);
+    opened.set(spec, found);
+  }
+  return found;
+}
+
+/** `mail.example.com`, `example.com`, `com`. */
+function domainKeys(domain: string): string[] {
+  if (domain.startsWith('[')) return [domain];
+  const labels = domain.split('.');
+  return labels.map((_, i) => labels.slice(i).join('.'));
+}
+
+/** `a@b.c`, `b.c`, `c`, `a@`. */
+function addressKeys(address: Address | null): string[] {
+  if (address === null) return ['<>'];
+  return [formatAddress(address), ...domainKeys(address.domain), `${address.localPart}@`];
+}
+
+/** `192.0.2.1`, `192.0.2`, `192.0`, `192`; IPv6 by colons. */
+function networkKeys(address: string): string[] {
+  const mark = address.includes(':') ? ':' : '.';
+  const parts = address.split(mark);
+  return parts.map((_, i) => parts.slice(0, parts.length - i).join(mark));
+}
+
+/** access(5): OK, REJECT, DEFER, DUNNO, DEFER_IF_PERMIT, 4xx and 5xx with text. */
+export function accessAction(action: string, about: Stage, subject: Subject): Verdict {
+  const [, word = '', text = ''] = /^(\S+)\s*(.*)$/s.exec(action) ?? [];
+  if (/^\d+$/.test(word) && !/^[45]\d\d$/.test(word)) return 'permit';
+  if (/^[45]\d\d$/.test(word)) {
+    const status = /^[45]\.(\d{1,3}\.\d{1,3})\s+(.*)$/s.exec(text);
+    return refusal(Number(word), status?.[1] ?? '7.1', about, subject, (status?.[2] ?? text) || 'Access denied');
+  }
+  switch (word.toUpperCase()) {
+    case 'OK':
+    case 'PERMIT':
+      return 'permit';
+    case 'REJECT':
+      return refusal(554, '7.1', about, subject, text || 'Access denied');
+    case 'DEFER':
+      return refusal(450, '7.1', about, subject, text || 'Try again later');
+    case 'DEFER_IF_PERMIT':
+      return { deferIfPermit: refusal(450, '7.1', about, subject, text || 'defer_if_permit requested') };
+    default:
+      return null;
+  }
+}
+
+export const knownActions = /^(?:\d+|OK|PERMIT|REJECT|DEFER|DUNNO|DEFER_IF_PERMIT)(?:\s|$)/i;
+
+function find(keys: readonly string[], about: Stage, subject: Subject, { argument }: Where): Verdict {
+  for (const key of keys) {
+    const action = key === '' ? null : table(argument).lookup(key);
+    if (action !== null) return accessAction(action, about, subject);
+  }
+  return null;
+}
+
+export const checkClientAccess: Restriction = {
+  name: 'check_client_access',
+  argument: 'table',
+  check(subject, at) {
+    const byNetwork = table(at.argument).lookupAddress(subject.remoteAddress);
+    if (byNetwork !== null) return accessAction(byNetwork, 'client', subject);
+    const names = subject.remoteName === 'unknown' ? ['unknown'] : domainKeys(subject.remoteName);
+    return find([...names, ...networkKeys(subject.remoteAddress)], 'client', subject, at);
+  },
+};
+
+export const checkHeloAccess: Restriction = {
+  name: 'check_helo_access',
+  argument: 'table',
+  check: (subject, at) => find(domainKeys(subject.helo), 'helo', subject, at),
+};
+
+export const checkSenderAccess: Restriction = {
+  name: 'check_sender_access',
+  argument: 'table',
+  check: (subject, at) => find(addressKeys(subject.reversePath), 'sender', subject, at),
+};
+
+export const checkRecipientAccess: Restriction = {
+  name: 'check_recipient_access',
+  argument: 'table',
+  check: (subject, at) => (subject.forwardPath === null ? null : find(addressKeys(subject.forwardPath), 'recipient', subject, at)),
+};
