@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, type BoundSocket, createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../base/log.ts';
 import { Fault } from '../mail/fault.ts';
 import { Connection } from './connection.ts';
@@ -17,8 +17,10 @@ export interface ListenerSettings {
   readonly tls: 'none' | 'starttls' | 'implicit';
   /** Connections that wait to be accepted. */
   readonly backlog?: number;
-  /** An already bound and listening descriptor instead (socket activation). */
+  /** A bound descriptor that was inherited, shared with the other workers: port and host are then only its name. */
   readonly fd?: number;
+  /** A bound socket of this process, adopted here. */
+  readonly socket?: BoundSocket;
 }
 
 export interface ListenerDeps {
@@ -79,12 +81,14 @@ export async function listen(settings: ListenerSettings, deps: ListenerDeps): Pr
   };
 }
 
-function bind(server: Server, { host, port, backlog = 1024, fd }: ListenerSettings): Promise<void> {
+function bind(server: Server, { host, port, backlog = 1024, fd, socket }: ListenerSettings): Promise<void> {
   const address = host.replace(/^\[(.*)\]$/, '$1');
-  const where = fd !== undefined ? { fd } : { port, backlog, ...(address === '*' || address === '' ? {} : { host: address }) };
+  const named = { port, ...(address === '*' || address === '' ? {} : { host: address }) };
+  // Not through the cluster's primary: every worker accepts on the descriptor itself.
+  const where = socket !== undefined ? { handle: socket } : fd !== undefined ? { fd, exclusive: true } : named;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(where, () => {
+    server.listen({ ...where, backlog }, () => {
       server.off('error', reject);
       resolve();
     });
