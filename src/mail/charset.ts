@@ -1,0 +1,149 @@
+import { isUtf8 } from 'node:buffer';
+import { decodeUtf7 } from './utf7.ts';
+
+/** Names in use that TextDecoder does not know, and those it knows as something else. */
+const aliases: Readonly<Record<string, string>> = {
+  cp932: 'shift_jis',
+  'windows-31j': 'shift_jis',
+  cp943: 'shift_jis',
+  'iso-2022-jp-1': 'iso-2022-jp',
+  'iso-2022-jp-2': 'iso-2022-jp',
+  'iso-2022-jp-3': 'iso-2022-jp',
+  'iso-2022-jp-ms': 'iso-2022-jp',
+  cp50220: 'iso-2022-jp',
+  cp50221: 'iso-2022-jp',
+  cp51932: 'euc-jp',
+  eucjp: 'euc-jp',
+  'eucjp-ms': 'euc-jp',
+  cp936: 'gbk',
+  cp949: 'euc-kr',
+  cp950: 'big5',
+  big5hkscs: 'big5',
+  cp1250: 'windows-1250',
+  cp65001: 'utf-8',
+  utf8mb4: 'utf-8',
+  'utf-8-strict': 'utf-8',
+  'unicode-1-1-utf-7': 'utf-7',
+  utf7: 'utf-7',
+  'x-utf-7': 'utf-7',
+};
+
+/** Labels that say nothing about octets above ASCII. */
+const unsaid = new Set([
+  '',
+  'us-ascii',
+  'ascii',
+  'ansi_x3.4-1968',
+  'ansi_x3.4-1986',
+  'iso646-us',
+  'unknown',
+  'unknown-8bit',
+  'x-unknown',
+  'default',
+  'default_charset',
+  'none',
+  '7bit',
+  '8bit',
+  'binary',
+]);
+
+const decoders = new Map<string, TextDecoder | null>();
+
+function decoderOf(label: string): TextDecoder | null {
+  let decoder = decoders.get(label);
+  if (decoder === undefined) {
+    try {
+      decoder = new TextDecoder(label);
+    } catch {
+      decoder = null;
+    }
+    // Labels come from mail: the table must not grow with them.
+    if (decoders.size < 256) decoders.set(label, decoder);
+  }
+  return decoder;
+}
+
+function canonical(charset: string): string {
+  const label = charset.trim().toLowerCase();
+  return Object.hasOwn(aliases, label) ? aliases[label]! : label;
+}
+
+/** Whether text in `charset` can be read; for SEARCH CHARSET. */
+export function knowsCharset(charset: string): boolean {
+  const label = canonical(charset);
+  return label === 'utf-7' || (label !== '' && unsaid.has(label)) || decoderOf(label) !== null;
+}
+
+/**
+ * Text of octets in `charset`. Never fails: what cannot be read becomes U+FFFD, and an unknown charset is taken for UTF-8 where
+ * the octets are that, else for windows-1252.
+ */
+export function decodeCharset(bytes: Uint8Array, charset: string): string {
+  const label = canonical(charset);
+  if (label === 'utf-7') return decodeUtf7(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
+  if (!unsaid.has(label)) {
+    const decoder = decoderOf(label);
+    if (decoder !== null) return decoder.decode(bytes);
+  }
+  return decodeUnlabelled(bytes);
+}
+
+/** UTF-8 where it is valid, else windows-1252. */
+export function decodeUnlabelled(bytes: Uint8Array): string {
+  return decoderOf(isUtf8(bytes) ? 'utf-8' : 'windows-1252')!.decode(bytes);
+}
+
+/** The same for latin1 text that holds octets. */
+export function decodeRaw(latin1: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return /^[\x00-\x7f]*$/.test(latin1) ? latin1 : decodeUnlabelled(Buffer.from(latin1, 'latin1'));
+}
+
+/** A decoder that takes text in pieces; `end` gives what is left. */
+export function charsetDecoder(charset: string): { write(bytes: Uint8Array): string; end(): string } {
+  const label = canonical(charset);
+  if (label !== 'utf-7' && !unsaid.has(label)) {
+    try {
+      const decoder = new TextDecoder(label);
+      return { write: (bytes) => decoder.decode(bytes, { stream: true }), end: () => decoder.decode() };
+    } catch {
+      // Unknown: read as unlabelled below.
+    }
+  }
+  if (label === 'utf-7') {
+    let held = '';
+    return {
+      write(bytes) {
+        // A shift sequence may be split: hold back from the last '+' that is not closed, within reason.
+        const text = held + Buffer.from(bytes).toString('latin1');
+        const open = text.lastIndexOf('+');
+        const whole = open < 0 || text.length - open > 4096 || /[^A-Za-z0-9+/]/.test(text.slice(open + 1)) ? text.length : open;
+        held = text.slice(whole);
+        return decodeUtf7(text.slice(0, whole));
+      },
+      end: () => decodeUtf7(held),
+    };
+  }
+  // Unlabelled: UTF-8 as long as it is valid, windows-1252 from the first octet that is not.
+  let utf8: TextDecoder | null = new TextDecoder('utf-8', { fatal: true });
+  const fallback = decoderOf('windows-1252')!;
+  return {
+    write(bytes) {
+      if (utf8 !== null) {
+        try {
+          return utf8.decode(bytes, { stream: true });
+        } catch {
+          utf8 = null;
+        }
+      }
+      return fallback.decode(bytes);
+    },
+    end() {
+      try {
+        return utf8?.decode() ?? '';
+      } catch {
+        return '\ufffd';
+      }
+    },
+  };
+}
