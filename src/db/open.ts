@@ -62,14 +62,19 @@ export function setSynchronous(db: Database, level: Synchronous): void {
   if (inForce !== levels[level]) throw new Error(`synchronous is ${String(inForce)}, wanted ${level}`);
 }
 
-/** WAL and SHM files take their mode from the database file, so that is made first, closed to others. */
+/**
+ * WAL and SHM files take their mode from the database file, so that is made first, closed to others. Never opens one that exists:
+ * closing any descriptor of it drops this process's locks, and another process could then remove a WAL in use.
+ */
 function createPrivate(file: string): void {
   try {
-    closeSync(openSync(file, 'a', 0o600));
+    closeSync(openSync(file, 'wx', 0o600));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT') throw error;
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    closeSync(openSync(file, 'a', 0o600));
+    createPrivate(file);
   }
 }
 
