@@ -9,6 +9,7 @@ import { dovecotInstalled, startDovecot } from './servers/dovecot.ts';
 import { startPostcote } from './servers/postcote.ts';
 import { postfixInstalled, startPostfix } from './servers/postfix.ts';
 import type { BenchServer } from './servers/server.ts';
+import { imapSuite } from './suites/imap.ts';
 import { smtpSuite } from './suites/smtp.ts';
 
 const { values, positionals } = parseArgs({
@@ -89,8 +90,12 @@ try {
               };
       }
       rows.push(...(await smtpSuite(ours, peer, runs, scale, only)));
+    } else if (suite === 'imap') {
+      const peer = withPeer && dovecotInstalled() ? await startDovecot(join(root, 'dovecot'), accounts, certificate) : null;
+      if (peer !== null) started.push(peer);
+      rows.push(...(await imapSuite(ours, peer, runs, scale, only)));
     } else {
-      throw new Error(`no suite ${suite}; there are: smtp`);
+      throw new Error(`no suite ${suite}; there are: smtp, imap`);
     }
   }
 } finally {

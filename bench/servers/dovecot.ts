@@ -105,9 +105,10 @@ service auth {
     },
     ports: { imap, imaps, pop3 },
     maildir: (name) => join(dir('mail'), domain, name.split('@')[0]!, 'Maildir'),
-    async restart() {
+    async restart(keep = false) {
       await end();
-      for (let n = 0; n < accounts; n++) rmSync(join(dir('mail'), domain, account(n).split('@')[0]!), { recursive: true, force: true });
+      for (let n = 0; !keep && n < accounts; n++)
+        rmSync(join(dir('mail'), domain, account(n).split('@')[0]!), { recursive: true, force: true });
       await start();
     },
     stop: end,

@@ -86,9 +86,10 @@ ${options.extra ?? ''}
     },
     ports: { smtp, submission, imap, imaps, pop3 },
     maildir: (name) => join(root, 'mail', domain, name.split('@')[0]!, 'Maildir'),
-    async restart() {
+    async restart(keep = false) {
       await end();
-      for (let n = 0; n < accounts; n++) rmSync(join(root, 'mail', domain, account(n).split('@')[0]!), { recursive: true, force: true });
+      for (let n = 0; !keep && n < accounts; n++)
+        rmSync(join(root, 'mail', domain, account(n).split('@')[0]!), { recursive: true, force: true });
       await start();
     },
     stop: end,

@@ -112,9 +112,10 @@ postlog unix-dgram n - n - 1 postlogd
     },
     ports: { smtp, submission },
     maildir: (name) => join(dir('mail'), domain, name.split('@')[0]!, 'Maildir'),
-    async restart() {
+    async restart(keep = false) {
       control('stop');
-      for (let n = 0; n < accounts; n++) rmSync(join(dir('mail'), domain, account(n).split('@')[0]!), { recursive: true, force: true });
+      for (let n = 0; !keep && n < accounts; n++)
+        rmSync(join(dir('mail'), domain, account(n).split('@')[0]!), { recursive: true, force: true });
       pid = await start();
     },
     async stop() {

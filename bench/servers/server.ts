@@ -12,8 +12,8 @@ export interface BenchServer {
   };
   /** Where an account's INBOX lies: the folder with tmp, new and cur. */
   maildir(account: string): string;
-  /** Removes all mail of all accounts; the server may be restarted by it. */
-  restart(): Promise<void>;
+  /** Stops and starts it; all mail of all accounts is removed in between unless `keep`. */
+  restart(keep?: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
