@@ -95,7 +95,9 @@ export type Column =
   /** RFC 8970 */
   | 'preview'
   /** `mail/mime` `SortKeys` for SORT and THREAD. */
-  | 'sortKeys';
+  | 'sortKeys'
+  /** Base name of the file: no folder, nothing from the colon on, `N=` left out. What Dovecot's `pop3_uidl_format` %f means. */
+  | 'fileName';
 
 export interface MessageRow extends FlagRow {
   /** Milliseconds since 1970. */
@@ -114,6 +116,7 @@ export interface MessageRow extends FlagRow {
   readonly header?: Buffer | null;
   readonly preview?: string;
   readonly sortKeys?: string;
+  readonly fileName?: string;
 }
 
 /** One message's file, open. Its lines end with LF or CRLF, as it was stored. */
