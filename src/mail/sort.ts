@@ -1,0 +1,53 @@
+import type { SortKeys } from './mime/part.ts';
+
+export type SortKey = 'arrival' | 'cc' | 'date' | 'from' | 'size' | 'subject' | 'to' | 'displayfrom' | 'displayto';
+
+/** RFC 5256 3, RFC 5957 4 */
+export interface SortCriterion {
+  readonly key: SortKey;
+  readonly reverse: boolean;
+}
+
+/** What is compared of one message. */
+export interface SortItem {
+  readonly uid: number;
+  /** Milliseconds since 1970. */
+  readonly internalDate: number;
+  readonly size: number;
+  readonly keys: SortKeys;
+}
+
+/** Sent date, else the internal date. RFC 5256 2.2 */
+export function sentDate(item: Pick<SortItem, 'internalDate' | 'keys'>): number {
+  return item.keys.sent ?? item.internalDate;
+}
+
+const values: { readonly [K in SortKey]: (item: SortItem) => number | string } = {
+  arrival: (item) => item.internalDate,
+  cc: (item) => item.keys.cc,
+  date: sentDate,
+  from: (item) => item.keys.from,
+  size: (item) => item.size,
+  subject: (item) => item.keys.subject,
+  to: (item) => item.keys.to,
+  displayfrom: (item) => item.keys.displayFrom,
+  displayto: (item) => item.keys.displayTo,
+};
+
+/** Compares by the criteria in turn; equal messages keep mailbox order, which REVERSE does not turn. RFC 5256 3 */
+export function comparator(criteria: readonly SortCriterion[]): (a: SortItem, b: SortItem) => number {
+  const steps = criteria.map(({ key, reverse }) => ({ value: values[key], sign: reverse ? -1 : 1 }));
+  return (a, b) => {
+    for (const { value, sign } of steps) {
+      const left = value(a);
+      const right = value(b);
+      // UTF-16 order differs from code points only above U+FFFF; RFC 5051 wants octet order of UTF-8.
+      if (left !== right) return left < right ? -sign : sign;
+    }
+    return a.uid - b.uid;
+  };
+}
+
+export function sortMessages(items: readonly SortItem[], criteria: readonly SortCriterion[]): SortItem[] {
+  return [...items].sort(comparator(criteria));
+}
