@@ -1,0 +1,208 @@
+import { join } from 'node:path';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import { type FileLock, tryLock } from '../db/file-lock.ts';
+import { Fault } from '../mail/fault.ts';
+import { seen } from '../mail/flags.ts';
+import type { MailboxId, Uid } from '../mail/numbers.ts';
+import type { AccountStore, MailAccount, MailStore, MessageFile } from '../store/store.ts';
+import { Refusal } from './faults.ts';
+import type { UidlFormat } from './grammar/uidl-format.ts';
+import { uidls } from './uidl.ts';
+
+/** How often a login looks whether another session has let go. Milliseconds. */
+const lockPause = 50;
+/** Retrieved messages that wait to be marked \Seen. */
+const seenBatch = 500;
+const seenDelay = 1_000;
+
+/**
+ * One session's view of INBOX: messages 1 to `count` as they were at login, and which of them are to go. Sizes come from rows,
+ * no file is opened but to be sent. RFC 1939 3
+ */
+export class Maildrop {
+  readonly account: MailAccount;
+  readonly #store: AccountStore;
+  readonly #lock: FileLock;
+  readonly #inbox: MailboxId;
+  readonly #uidValidity: number;
+  readonly #uids: Uint32Array;
+  readonly #sizes: Float64Array;
+  readonly #flags: Uint32Array;
+  readonly #gone: Uint8Array;
+  #uidls: string[] | null = null;
+  #retrieved: Uid[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #marking: Promise<void> = Promise.resolve();
+  #left = 0;
+  #octets = 0;
+
+  private constructor(store: AccountStore, lock: FileLock, inbox: MailboxId, uidValidity: number, rows: Rows) {
+    this.account = store.account;
+    this.#store = store;
+    this.#lock = lock;
+    this.#inbox = inbox;
+    this.#uidValidity = uidValidity;
+    this.#uids = rows.uids;
+    this.#sizes = rows.sizes;
+    this.#flags = rows.flags;
+    this.#gone = new Uint8Array(rows.uids.length);
+    this.reset();
+  }
+
+  /** Locks the account for this session and lists its messages. @throws Fault inUse */
+  static async open(mailStore: MailStore, account: MailAccount, lockWait: number): Promise<Maildrop> {
+    const store = await mailStore.open(account);
+    let lock: FileLock | null = null;
+    try {
+      lock = await lockOf(account, lockWait);
+      const inbox = store.find('INBOX');
+      if (inbox === null) throw new Fault('noSuchMailbox', 'INBOX');
+      await store.refresh(inbox.id);
+      return new Maildrop(store, lock, inbox.id, inbox.uidValidity, await list(store, inbox.id));
+    } catch (error) {
+      lock?.release();
+      store.release();
+      throw error;
+    }
+  }
+
+  /** Highest message number. */
+  get count(): number {
+    return this.#uids.length;
+  }
+
+  /** Messages not marked as deleted, and their octets. */
+  get left(): number {
+    return this.#left;
+  }
+
+  get octets(): number {
+    return this.#octets;
+  }
+
+  get deleted(): number {
+    return this.count - this.#left;
+  }
+
+  /** @throws Refusal where there is none, or it is marked as deleted */
+  check(message: number): number {
+    if (message < 1 || message > this.count) throw new Refusal('syntax', (texts) => texts.noMessage(message));
+    if (this.#gone[message - 1] === 1) throw new Refusal('syntax', (texts) => texts.messageDeleted);
+    return message;
+  }
+
+  isDeleted(message: number): boolean {
+    return this.#gone[message - 1] === 1;
+  }
+
+  /** Octets with CRLF line ends. */
+  size(message: number): number {
+    return this.#sizes[message - 1]!;
+  }
+
+  async uidls(format: UidlFormat | null): Promise<readonly string[]> {
+    if (this.#uidls !== null) return this.#uidls;
+    const sources: { uid: number; uidValidity: number; fileName: string }[] = [];
+    for (const rows of this.#store.fetch(this.#inbox, this.#uids, ['fileName'])) {
+      for (const { uid, fileName = '' } of rows) sources.push({ uid, uidValidity: this.#uidValidity, fileName });
+      await nextTurn();
+    }
+    const byUid = new Map(uidls(format, sources).map((id, i) => [sources[i]!.uid, id]));
+    // A message that another client removed since login has no row; its number still needs an id.
+    this.#uidls = Array.from(this.#uids, (uid) => byUid.get(uid) ?? `gone.${this.#uidValidity}.${uid}`);
+    return this.#uidls;
+  }
+
+  /** @throws Fault expunged */
+  openMessage(message: number): Promise<MessageFile> {
+    return this.#store.openMessage(this.#inbox, this.#uids[message - 1] as Uid);
+  }
+
+  delete(message: number): void {
+    this.#gone[message - 1] = 1;
+    this.#left--;
+    this.#octets -= this.size(message);
+  }
+
+  reset(): void {
+    this.#gone.fill(0);
+    this.#left = this.count;
+    this.#octets = this.#sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Marks as \Seen, soon: many at once cost little. */
+  markSeen(message: number): void {
+    if ((this.#flags[message - 1]! & seen) !== 0) return;
+    this.#flags[message - 1]! |= seen;
+    this.#retrieved.push(this.#uids[message - 1] as Uid);
+    if (this.#retrieved.length >= seenBatch) this.#mark();
+    else this.#timer ??= setTimeout(() => this.#mark(), seenDelay);
+  }
+
+  /** Removes what is marked as deleted; durable when it resolves. RFC 1939 6 */
+  async commit(): Promise<void> {
+    const uids = this.#uids.filter((_, i) => this.#gone[i] === 1);
+    const going = new Set<number>(uids);
+    this.#retrieved = this.#retrieved.filter((uid) => !going.has(uid));
+    this.#mark();
+    if (uids.length > 0) await this.#store.expunge(this.#inbox, uids, true);
+    await this.#marking;
+  }
+
+  /** Lets the maildrop go; deletions that were not committed never happened. */
+  async close(): Promise<void> {
+    this.#mark();
+    await this.#marking;
+    this.#lock.release();
+    this.#store.release();
+  }
+
+  #mark(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#retrieved.length === 0) return;
+    const uids = this.#retrieved.sort((a, b) => a - b);
+    this.#retrieved = [];
+    this.#marking = this.#marking
+      .then(() => this.#store.store(this.#inbox, uids, { op: 'add', flags: ['\\Seen'] }))
+      // The mailbox may be gone, the disk full: the messages were sent all the same.
+      .then(
+        () => undefined,
+        () => undefined,
+      );
+  }
+}
+
+interface Rows {
+  readonly uids: Uint32Array;
+  readonly sizes: Float64Array;
+  readonly flags: Uint32Array;
+}
+
+async function list(store: AccountStore, inbox: MailboxId): Promise<Rows> {
+  const all = store.snapshot(inbox).uids;
+  const uids = new Uint32Array(all.length);
+  const sizes = new Float64Array(all.length);
+  const flags = new Uint32Array(all.length);
+  let count = 0;
+  for (const rows of store.fetch(inbox, all, [])) {
+    for (const row of rows) {
+      uids[count] = row.uid;
+      sizes[count] = row.size;
+      flags[count++] = row.flags;
+    }
+    if (count < all.length) await nextTurn();
+  }
+  return { uids: uids.subarray(0, count), sizes: sizes.subarray(0, count), flags: flags.subarray(0, count) };
+}
+
+/** One session an account, in whichever worker: RFC 1939 4. A client that lost its line and comes back at once finds the lock gone soon. */
+async function lockOf(account: MailAccount, lockWait: number): Promise<FileLock> {
+  const path = join(account.home, 'postcote-pop3.lock');
+  for (let waited = 0; ; waited += lockPause) {
+    const lock = tryLock(path);
+    if (lock !== null) return lock;
+    if (waited >= lockWait) throw new Fault('inUse', account.address);
+    await wait(lockPause);
+  }
+}
