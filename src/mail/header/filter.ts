@@ -19,7 +19,9 @@ export function headerFilter(names: readonly string[], not = false): (header: Bu
         from = end;
       }
       picked += text.slice(from, headerEnd(text, end));
-    } else for (const field of splitHeader(text, Number.POSITIVE_INFINITY)) if (wanted.has(field.key)) picked += text.slice(field.start, field.end);
+    } else
+      for (const field of splitHeader(text, Number.POSITIVE_INFINITY))
+        if (wanted.has(field.key)) picked += text.slice(field.start, field.end);
     if (picked !== '' && !picked.endsWith('\n')) picked += '\n';
     return Buffer.from(`${crlf(picked)}\r\n`, 'latin1');
   };

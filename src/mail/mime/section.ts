@@ -20,7 +20,8 @@ export function resolveSection(root: Part, spec: string): Section | null {
   if (found === null) return null;
   const numbers = found[1]!.split('.').filter((number) => number !== '');
   const what = found[2]!.toUpperCase();
-  if (numbers.length === 0) return what === '' ? { start: root.header, end: root.end, part: root, kind: 'all', size: null } : ofMessage(root, what);
+  if (numbers.length === 0)
+    return what === '' ? { start: root.header, end: root.end, part: root, kind: 'all', size: null } : ofMessage(root, what);
   const part = partAt(root, numbers);
   if (part === null) return null;
   if (what === '') return bodyOf(part);
@@ -61,5 +62,17 @@ export function partAt(root: Part, numbers: readonly (number | string)[]): Part 
 }
 
 function emptyChild(part: Part): Part {
-  return { ...part, type: 'text', subtype: 'plain', params: [], encoding: '7bit', header: part.end, start: part.end, end: part.end, size: 0, lines: 0, parts: [] };
+  return {
+    ...part,
+    type: 'text',
+    subtype: 'plain',
+    params: [],
+    encoding: '7bit',
+    header: part.end,
+    start: part.end,
+    end: part.end,
+    size: 0,
+    lines: 0,
+    parts: [],
+  };
 }
