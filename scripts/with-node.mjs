@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 let node = process.execPath;
-if (major < 24 || (major === 24 && minor < 7)) {
+if (major < 26 || (major === 26 && minor < 4)) {
   const names = [`node-${process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`];
   const require = createRequire(import.meta.url);
   const found = names.flatMap((name) => {
@@ -17,7 +17,7 @@ if (major < 24 || (major === 24 && minor < 7)) {
   });
   if (found.length === 0) {
     console.error(
-      `postcote needs Node 24.7 or newer; this is ${process.version} and no bundled Node is installed for ${process.platform}-${process.arch}`,
+      `postcote needs Node 26.4 or newer; this is ${process.version} and no bundled Node is installed for ${process.platform}-${process.arch}`,
     );
     process.exit(69);
   }

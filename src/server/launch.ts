@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** Newest thing we need: node:sqlite-free native modules built for ABI 137 and `crypto.hash`. */
-const needed = [24, 7] as const;
+/** The newest thing we need is net.BoundSocket: ports bound before root is given up, for workers that come and go. */
+const needed = [26, 4] as const;
 
 export function isNewEnough(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);

@@ -1,3 +1,4 @@
+import { checkConfig } from '../../server/check.ts';
 import { settingNames } from '../../server/config/settings.ts';
 import { differs, showConfig } from '../../server/config/show.ts';
 import type { CommandFile } from '../command.ts';
@@ -9,7 +10,7 @@ export const config: CommandFile = (program, cli) => {
     .command('check')
     .description('silent and 0 when good; else 78 and a line for each problem')
     .action(() => {
-      cli.config();
+      checkConfig(cli.config());
     });
 
   group

@@ -1,0 +1,31 @@
+import { Fault } from '../mail/fault.ts';
+import { networks } from '../net/networks.ts';
+import { parseRestrictions } from '../policy/parse.ts';
+import { ConfigError, type ConfigProblem } from './config/error.ts';
+import type { Loaded } from './config/load.ts';
+import type { Config, SettingName } from './config/settings.ts';
+
+/** What only the room behind a setting can judge. Each throws Fault or RangeError in words for people. */
+const checks: Partial<{ readonly [K in SettingName]: (value: Config[K]) => void }> = {
+  'smtp.mynetworks': (value) => void networks(value),
+  'listen.haproxy_trusted_networks': (value) => void networks(value),
+  'smtp.client_restrictions': (value) => void parseRestrictions(value, true),
+  'smtp.helo_restrictions': (value) => void parseRestrictions(value, true),
+  'smtp.sender_restrictions': (value) => void parseRestrictions(value, true),
+  'smtp.recipient_restrictions': (value) => void parseRestrictions(value, true),
+  'smtp.data_restrictions': (value) => void parseRestrictions(value, true),
+};
+
+/** @throws ConfigError with every problem that the rooms find */
+export function checkConfig({ config, where }: Loaded): void {
+  const problems: ConfigProblem[] = [];
+  for (const [setting, check] of Object.entries(checks) as [SettingName, (value: unknown) => void][]) {
+    try {
+      check(config[setting]);
+    } catch (error) {
+      if (!(error instanceof Fault) && !(error instanceof RangeError)) throw error;
+      problems.push({ setting, where: where(setting), what: error instanceof Fault ? error.detail : error.message });
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+}

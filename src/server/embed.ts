@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import type { DestinationStream } from 'pino';
+import { sha512Crypt } from '../auth/schemes/sha-crypt.ts';
+import { sampleMetrics } from '../base/metrics.ts';
+import { createBus } from './bus.ts';
+import { checkConfig } from './check.ts';
+import { loadConfig } from './config/load.ts';
+import { startInstance } from './instance.ts';
+import { createLog } from './log.ts';
+import { prepare, prepareDirectory, readTls } from './prepare.ts';
+import type { ListenerInfo } from './sockets.ts';
+
+export interface CreateServerOptions {
+  /** Settings by dotted name, as in the configuration file; the rest are the file's defaults. `{ 'listen.smtp': ['127.0.0.1:0'], … }` */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** A configuration file instead. */
+  readonly config?: string;
+  /** Where log lines go instead of stdout. */
+  readonly log?: DestinationStream;
+}
+
+/** A running server inside this process. */
+export interface Server {
+  /** As in the ready line, with the ports that were found for 0. */
+  readonly listeners: readonly ListenerInfo[];
+  /** Reads the configuration file and certificates again. */
+  reload(settings?: Readonly<Record<string, unknown>>): void;
+  /** Sessions have until the deadline to finish. Milliseconds, default 2000. */
+  close(deadlineMs?: number): Promise<void>;
+}
+
+/**
+ * Starts everything in this process, which keeps its user and its signals. Resolves when every listener accepts.
+ * @throws ConfigError, StartFailure
+ */
+export async function createServer({ settings, config: file, log: destination }: CreateServerOptions = {}): Promise<Server> {
+  const load = (values = settings) => {
+    const loaded = loadConfig(file === undefined ? { values: values ?? {} } : { file });
+    checkConfig(loaded);
+    return loaded;
+  };
+  const loaded = load();
+  const { config } = loaded;
+  const log = createLog(config['log.level'], destination);
+  const { tls, bound } = prepare({ ...loaded, config: { ...config, run_as: '' } }, log, 1);
+  await prepareDirectory(loaded, async (password) => `{SHA512-CRYPT}${await sha512Crypt.hash(password)}`);
+  const instance = await startInstance({
+    config,
+    tls,
+    ticketKeys: randomBytes(48),
+    listeners: bound.map(({ sockets, ...info }) => ({ ...info, socket: sockets[0]! })),
+    bus: createBus(),
+    log,
+    samples: async () => sampleMetrics(),
+  });
+  return {
+    listeners: bound.map(({ name, host, port }) => ({ name, host, port })),
+    reload(values) {
+      const next = load(values);
+      instance.reload(next.config, readTls(next));
+    },
+    close: (deadlineMs = 2000) => instance.stop(deadlineMs),
+  };
+}
