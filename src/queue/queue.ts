@@ -29,11 +29,32 @@ export interface Outcome {
   readonly relay: string | null;
 }
 
+export interface QueueStats {
+  readonly messages: number;
+  readonly octets: number;
+  /** Deliveries by state: ready waiting leased held. */
+  readonly jobs: Readonly<Record<string, number>>;
+  /** The fullest first, 100 at most. `oldest`: milliseconds since 1970. */
+  readonly destinations: readonly {
+    readonly transport: string;
+    readonly destination: string;
+    readonly jobs: number;
+    readonly oldest: number;
+  }[];
+  /** Could not be reached; nothing is tried there before `blocked_until`. */
+  readonly blocked: readonly { readonly name: string; readonly blocked_until: number; readonly failures: number; readonly reply: string }[];
+}
+
 /** Mail accepted and not yet delivered. */
 export interface Queue {
   /** A new id; shared with mail that is delivered without being queued. */
   nextId(): QueueId;
   /** Durable when it resolves. @throws Fault storageFull */
   enqueue(mail: NewQueued): Promise<void>;
+  /** Tries a message, or all, now. @returns how many deliveries */
+  flush(id?: QueueId | null): Promise<number>;
+  /** Tries now what waits for a domain: ETRN. RFC 1985 @returns how many deliveries */
+  flushDomain(domain: string): Promise<number>;
+  stats(): Promise<QueueStats>;
   close(): Promise<void>;
 }

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Address } from '../mail/address.ts';
+import { queueIds } from './id.ts';
+import { newRows, spoolSource } from './new-rows.ts';
+import type { NewQueued, Queue, QueueId } from './queue.ts';
+import type { QueueSettings } from './settings.ts';
+import { QueueThread } from './thread-client.ts';
+import type { TransportName } from './transport.ts';
+
+export interface QueueDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** `Transport.destination` of the transport named; what jobs are grouped by. Default: the domain. */
+  readonly destinationOf?: (transport: TransportName, address: Address) => string;
+  /** The thread ended by itself. Default: throw, which ends the process. */
+  readonly onFailure?: (error: Error) => void;
+}
+
+/** A queue and the parts that its runner needs. */
+export interface OpenQueue extends Queue {
+  readonly settings: QueueSettings;
+  readonly thread: QueueThread;
+  /** This process, as owner of leases. */
+  readonly owner: string;
+  readonly destinationOf: (transport: TransportName, address: Address) => string;
+  /** Called after each enqueue of this process. @returns stop */
+  onEnqueued(listener: () => void): () => void;
+}
+
+/** Opens the queue; any number of processes may. Mail moves only where a runner is started. */
+export function openQueue(settings: QueueSettings, deps: QueueDeps): OpenQueue {
+  const { clock, log } = deps;
+  const onFailure =
+    deps.onFailure ??
+    ((error: Error) => {
+      throw error;
+    });
+  const thread = new QueueThread({ dir: settings.dir, spoolDir: join(settings.dir, 'spool'), minfree: settings.queueMinfree }, onFailure);
+  const destinationOf = deps.destinationOf ?? ((transport, address) => (transport === 'local' ? 'local' : address.domain));
+  const listeners = new Set<() => void>();
+  const nextId = queueIds(clock);
+  return {
+    settings,
+    thread,
+    owner: `${process.pid}-${randomBytes(6).toString('hex')}`,
+    destinationOf,
+    nextId,
+
+    async enqueue(mail: NewQueued): Promise<void> {
+      const rows = newRows(mail, clock.now(), settings, destinationOf);
+      const source = spoolSource(mail);
+      await thread.ask('enqueue', { rows, source }, [source.bytes.buffer]);
+      log.info(
+        { queue_id: mail.id, recipients: mail.recipients.length, size: mail.message.size, sender: mail.sender ?? undefined },
+        'queued',
+      );
+      for (const listener of listeners) listener();
+    },
+
+    flush: async (id: QueueId | null = null) => {
+      const jobs = await thread.ask('flush', { id });
+      for (const listener of listeners) listener();
+      return jobs;
+    },
+
+    flushDomain: async (domain: string) => {
+      const destination = destinationOf('relay', { localPart: '', domain });
+      const jobs = await thread.ask('flushDestination', { destination });
+      for (const listener of listeners) listener();
+      return jobs;
+    },
+
+    stats: () => thread.ask('stats', {}),
+
+    onEnqueued(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+
+    close: () => thread.close(),
+  };
+}
