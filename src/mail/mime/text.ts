@@ -1,0 +1,71 @@
+import { charsetDecoder } from '../charset.ts';
+import { fieldBody, splitHeader } from '../header/fields.ts';
+import { paramText } from '../header/params.ts';
+import { decodeWords } from '../header/words.ts';
+import { htmlText } from './html.ts';
+import type { Part } from './part.ts';
+import { transferDecoder } from './transfer.ts';
+
+/** Octets of the file from one offset to another; fewer only at the end. */
+export type ReadOctets = (from: number, to: number) => Buffer;
+
+/** Octets read at once. */
+const step = 64 << 10;
+/** HTML is stripped in pieces of about this many characters. */
+const htmlStep = 1 << 20;
+
+/** Fields of a header as text people read: encoded words and 8-bit decoded, unfolded, one a line. */
+export function headerText(raw: Buffer | string): string {
+  const text = typeof raw === 'string' ? raw : raw.toString('latin1');
+  let decoded = '';
+  for (const field of splitHeader(text)) decoded += `${field.name}: ${decodeWords(fieldBody(text, field))}\n`;
+  return decoded;
+}
+
+/**
+ * What SEARCH BODY looks through, in pieces, each a run of text of its own: text parts decoded (HTML without its tags), headers
+ * of messages inside, descriptions and names of attachments. A piece goes on where the one before ended when `joins`.
+ */
+export function* bodyText(root: Part, read: ReadOctets): Generator<{ readonly text: string; readonly joins: boolean }> {
+  const stack: Part[] = [root];
+  for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
+    if (part !== root) {
+      const about = partNames(part);
+      if (about !== '') yield { text: about, joins: false };
+    }
+    if (part.parts !== undefined) for (let i = part.parts.length - 1; i >= 0; i--) stack.push(part.parts[i]!);
+    else if (part.message !== undefined) {
+      const inner = part.message.root;
+      yield { text: headerText(read(inner.header, Math.min(inner.start, inner.header + headerOctets))), joins: false };
+      stack.push(inner);
+    } else if (part.type === 'text') yield* leafText(part, read);
+  }
+}
+
+const headerOctets = 1 << 20;
+
+/** Names and description of a part, one a line. */
+function partNames(part: Part): string {
+  const names = [paramText(part.params, 'name'), part.disposition === null ? null : paramText(part.disposition.params, 'filename')];
+  if (part.description !== null) names.push(decodeWords(part.description));
+  return [...new Set(names)].filter((name) => name !== null && name !== '').join('\n');
+}
+
+function* leafText(part: Part, read: ReadOctets): Generator<{ text: string; joins: boolean }> {
+  const isHtml = part.subtype === 'html';
+  const transfer = transferDecoder(part.encoding);
+  const charset = charsetDecoder(paramText(part.params, 'charset') ?? '');
+  let held = '';
+  let joins = false;
+  for (let from = part.start; from < part.end; from += step) {
+    const octets = read(from, Math.min(from + step, part.end));
+    held += charset.write(transfer.write(octets));
+    if (isHtml && held.length < htmlStep) continue;
+    yield { text: isHtml ? htmlText(held) : held, joins };
+    held = '';
+    joins = true;
+    if (octets.length === 0) break;
+  }
+  held += charset.write(transfer.end()) + charset.end();
+  if (held !== '') yield { text: isHtml ? htmlText(held) : held, joins };
+}
