@@ -16,7 +16,7 @@ export function reverseName(address: string): string | null {
   const bare = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
   if (isIPv4(bare)) return `${bare.split('.').reverse().join('.')}.in-addr.arpa`;
   if (!isIPv6(bare)) return null;
-  return `${[...ip6Digits(bare)].reverse().join('.')}.ip6.arpa`;
+  return `${ip6Digits(bare).split('').reverse().join('.')}.ip6.arpa`;
 }
 
 /** An IPv6 address as 32 hexadecimal digits. */

@@ -287,7 +287,7 @@ export class Runner {
     clearTimeout(timer);
     await this.#queue.thread.ask('leave', { owner: this.#queue.owner });
     this.#journal.close();
-    await Promise.all(Object.values(this.#deps.transports).map((transport) => transport.close?.()));
+    for (const transport of Object.values(this.#deps.transports)) await transport.close?.();
   }
 }
 
