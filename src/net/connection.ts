@@ -77,6 +77,8 @@ export class Connection {
   #paused = false;
   /** No more input will come. */
   #ended = false;
+  /** The socket has no more, the decompressor may. */
+  #inputEnded = false;
   #wake: (() => void) | null = null;
 
   #output: Uint8Array[] = [];
@@ -160,7 +162,7 @@ export class Connection {
    */
   async readLine(maxOctets: number, timeoutMs: number, options: ReadLineOptions = {}): Promise<Buffer | null> {
     const deadline = performance.now() + timeoutMs;
-    if (this.pendingOutput > highWater) await this.drain();
+    if (!(await this.#settled())) return null;
     let skipped = 0;
     for (;;) {
       const end = this.#lineEnd(options.bareLf ?? false);
@@ -251,11 +253,7 @@ export class Connection {
 
   /** Waits where more than the high-water mark is pending. @throws Fault timedOut when the client takes nothing, unavailable when it is gone */
   async drain(): Promise<void> {
-    if (this.pendingOutput > highWater) {
-      this.#flush();
-      while (this.pendingOutput > highWater && !this.#destroyed) await this.#drain();
-    }
-    if (this.#destroyed) throw new Fault('unavailable', 'connection lost');
+    if (!(await this.#settled())) throw new Fault('unavailable', 'connection lost');
   }
 
   /**
@@ -305,10 +303,10 @@ export class Connection {
     this.#deflate.on('error', () => this.destroy());
     this.#inflate.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#inflate.on('drain', () => this.#resume());
-    this.#inflate.on('end', () => this.#onEnd());
+    this.#inflate.on('end', () => this.#endInput());
     this.#inflate.on('error', () => {
-      this.#options.log.info({ session: this.id }, 'compressed input is broken');
-      this.destroy();
+      if (this.#inputEnded) this.#endInput();
+      else this.destroy();
     });
     if (early.length > 0) this.#inflate.write(early);
   }
@@ -329,7 +327,7 @@ export class Connection {
       }
     };
     if (this.#deflate === null) close();
-    else this.#deflate.flush(constants.Z_SYNC_FLUSH, close);
+    else this.#deflate.once('end', close).end();
     const timer = setTimeout(() => this.destroy(), lingerTimeout);
     timer.unref();
     void this.closed.then(() => clearTimeout(timer));
@@ -366,8 +364,10 @@ export class Connection {
   };
 
   readonly #onEnd = (): void => {
-    this.#ended = true;
-    this.#signal();
+    this.#inputEnded = true;
+    // What is in the decompressor comes first.
+    if (this.#inflate === null) this.#endInput();
+    else this.#inflate.end();
   };
 
   readonly #onDrain = (): void => {
@@ -406,9 +406,9 @@ export class Connection {
       typeof TLSSocket
     >[1]);
     this.#socket = socket;
-    socket.on('error', this.#onError);
-    socket.on('close', this.#onClose);
+    this.#attach(socket);
     let reason = 'connection lost';
+    const leave = () => this.destroy();
     const timer = setTimeout(() => {
       reason = 'timed out';
       this.destroy();
@@ -422,10 +422,12 @@ export class Connection {
           this.destroy();
           fail();
         });
+        socket.once('end', leave);
         void this.closed.then(fail);
       });
     } finally {
       clearTimeout(timer);
+      socket.off('end', leave);
     }
     this.#tls = {
       protocol: socket.getProtocol() ?? 'unknown',
@@ -433,13 +435,11 @@ export class Connection {
       servername: (socket as { servername?: string | false }).servername || '',
       resumed: socket.isSessionReused(),
     };
-    this.#attachTls(socket);
   }
 
-  #attachTls(socket: Socket): void {
-    socket.on('data', this.#onData);
-    socket.on('end', this.#onEnd);
-    socket.on('drain', this.#onDrain);
+  #endInput(): void {
+    this.#ended = true;
+    this.#signal();
   }
 
   #receive(chunk: Buffer): void {
@@ -537,6 +537,15 @@ export class Connection {
       };
     });
     return this.buffered > before || !this.#ended;
+  }
+
+  /** Waits while too much is pending. False when the connection is gone. @throws Fault timedOut */
+  async #settled(): Promise<boolean> {
+    if (this.pendingOutput > highWater) {
+      this.#flush();
+      while (this.pendingOutput > highWater && !this.#destroyed) await this.#drain();
+    }
+    return !this.#destroyed;
   }
 
   #signal(): void {
