@@ -1,3 +1,4 @@
+import { findScheme } from '../auth/password.ts';
 import { Fault } from '../mail/fault.ts';
 import { networks } from '../net/networks.ts';
 import { parseRestrictions } from '../policy/parse.ts';
@@ -7,8 +8,10 @@ import type { Config, SettingName } from './config/settings.ts';
 
 /** What only the room behind a setting can judge. Each throws Fault or RangeError in words for people. */
 const checks: Partial<{ readonly [K in SettingName]: (value: Config[K]) => void }> = {
+  'auth.default_pass_scheme': (value) => void findScheme(value),
   'smtp.mynetworks': (value) => void networks(value),
   'listen.haproxy_trusted_networks': (value) => void networks(value),
+  'smtp.authorized_xclient_hosts': (value) => void networks(value),
   'smtp.client_restrictions': (value) => void parseRestrictions(value, true),
   'smtp.helo_restrictions': (value) => void parseRestrictions(value, true),
   'smtp.sender_restrictions': (value) => void parseRestrictions(value, true),

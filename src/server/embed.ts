@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { DestinationStream } from 'pino';
-import { sha512Crypt } from '../auth/schemes/sha-crypt.ts';
+import { hashPassword } from '../auth/password.ts';
 import { sampleMetrics } from '../base/metrics.ts';
 import { createBus } from './bus.ts';
 import { checkConfig } from './check.ts';
@@ -43,7 +43,7 @@ export async function createServer({ settings, config: file, log: destination }:
   const { config } = loaded;
   const log = createLog(config['log.level'], destination);
   const { tls, bound } = prepare({ ...loaded, config: { ...config, run_as: '' } }, log, 1);
-  await prepareDirectory(loaded, async (password) => `{SHA512-CRYPT}${await sha512Crypt.hash(password)}`);
+  await prepareDirectory(loaded, (password) => hashPassword(password, config['auth.default_pass_scheme']));
   const instance = await startInstance({
     config,
     tls,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { sha512Crypt } from '../auth/schemes/sha-crypt.ts';
+import { hashPassword } from '../auth/password.ts';
 import { sampleMetrics } from '../base/metrics.ts';
 import { Fault } from '../mail/fault.ts';
 import { createBus } from './bus.ts';
@@ -49,7 +49,7 @@ async function serve(file: string | undefined): Promise<void> {
   const log = createLog(config['log.level']);
   checkConfig(loaded);
   const { tls, bound } = prepare(loaded, log);
-  const accounts = await prepareDirectory(loaded, async (password) => `{SHA512-CRYPT}${await sha512Crypt.hash(password)}`);
+  const accounts = await prepareDirectory(loaded, (password) => hashPassword(password, config['auth.default_pass_scheme']));
   // On stderr: the log must never hold a password.
   for (const line of accounts) process.stderr.write(`demo account ${line}\n`);
   const ticketKeys = randomBytes(48);

@@ -5,7 +5,7 @@ import { counter, gauge } from '../base/metrics.ts';
 export function registerProcessMetrics(sessions: () => number): void {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
-  gauge('postcote_event_loop_delay_seconds_p99', 'Event-loop delay since the last look, 99th percentile; summed over workers.', [], () => {
+  gauge('postcote_event_loop_delay_seconds_p99', 'Event-loop delay since the last look, 99th percentile; of the worst worker.', [], () => {
     const p99 = delay.percentile(99) / 1e9;
     delay.reset();
     return Number.isFinite(p99) ? p99 : 0;
@@ -13,7 +13,6 @@ export function registerProcessMetrics(sessions: () => number): void {
   gauge('process_resident_memory_bytes', 'Resident memory, summed over workers.', [], () => process.memoryUsage.rss());
   gauge('postcote_workers', 'Workers that answer.', [], () => 1);
   gauge('postcote_connections', 'Open client connections.', [], sessions);
-  const cpu = counter('process_cpu_seconds_total', 'User and system time, summed over workers.');
   let used = 0;
   gauge('process_start_time_seconds', 'When the workers started, seconds since 1970; the sum over workers.', [], () => {
     const { user, system } = process.cpuUsage();
@@ -22,4 +21,5 @@ export function registerProcessMetrics(sessions: () => number): void {
     used = now;
     return performance.timeOrigin / 1000;
   });
+  const cpu = counter('process_cpu_seconds_total', 'User and system time, summed over workers.');
 }

@@ -21,6 +21,8 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
+const rate = integer(0, 1_000_000);
+
 /** One setting. */
 export interface Setting<T> {
   readonly type: SettingType<T>;
@@ -200,15 +202,33 @@ export const settings = {
   }),
   'smtp.hopcount_limit': row(integer(1, 1000), 50, 'Received fields after which a message is taken to loop.', { rfc: 'RFC 5321 6.3' }),
 
-  'imap.idle_timeout': row(time, 30 * minute, 'Silence after which a logged-in session ends.', {
+  'smtp.line_length_limit': row(size, 2048, 'Longest command line.', { rfc: 'RFC 5321 4.5.3.1.4', known: 'line_length_limit' }),
+  'smtp.authorized_xclient_hosts': row(networks, [], 'Networks that may speak for other clients: XCLIENT.', {
+    known: 'smtpd_authorized_xclient_hosts',
+  }),
+  'smtp.postmaster': row(text, '', 'Where mail for the bare name postmaster goes; "" = postmaster of the host name\'s domain.', {
+    known: '2bounce_notice_recipient, postmaster_address',
+    rfc: 'RFC 5321 4.5.1',
+  }),
+  'smtp.rate_time_unit': row(time, minute, 'The time over which the rates below are counted.', { known: 'anvil_rate_time_unit' }),
+  'smtp.client_connection_rate_limit': row(rate, 0, 'Connections of one address in that time, 0 = no limit.', {
+    known: 'smtpd_client_connection_rate_limit',
+  }),
+  'smtp.client_message_rate_limit': row(rate, 0, 'Messages of one address in that time, 0 = no limit.', {
+    known: 'smtpd_client_message_rate_limit',
+  }),
+  'smtp.client_recipient_rate_limit': row(rate, 0, 'Recipients of one address in that time, 0 = no limit.', {
+    known: 'smtpd_client_recipient_rate_limit',
+  }),
+  'smtp.client_auth_rate_limit': row(rate, 0, 'AUTH commands of one address in that time, 0 = no limit.', {
+    known: 'smtpd_client_auth_rate_limit',
+  }),
+
+  'imap.idle_timeout': row(time, 31 * minute, 'Silence after which a logged-in session ends.', {
     known: 'imap autologout',
     rfc: 'RFC 9051 5.4',
   }),
-  'imap.login_timeout': row(time, 3 * minute, 'Time to log in.', { known: 'login_timeout' }),
-  'imap.idle_notify_interval': row(time, 2 * minute, 'How often IDLE says that it is still there.', {
-    known: 'imap_idle_notify_interval',
-    rfc: 'RFC 2177 3',
-  }),
+  'imap.login_timeout': row(time, 2 * minute, 'Time to log in.', { known: 'login_timeout' }),
   'imap.max_line_length': row(size, 65_536, 'Longest command line without its literals, once logged in.', {
     known: 'imap_max_line_length',
   }),
@@ -223,7 +243,9 @@ export const settings = {
     },
   ),
   'pop3.idle_timeout': row(time, 10 * minute, 'Silence after which a session ends.', { known: 'pop3 autologout', rfc: 'RFC 1939 3' }),
-  'pop3.login_timeout': row(time, 3 * minute, 'Time to log in.', { known: 'login_timeout' }),
+  'pop3.login_timeout': row(time, 2 * minute, 'Time to log in.', { known: 'login_timeout' }),
+
+  'pop3.no_flag_updates': row(bool, false, 'RETR leaves \\Seen alone.', { known: 'pop3_no_flag_updates' }),
 
   'relay.relayhost': row(
     text,
@@ -234,7 +256,16 @@ export const settings = {
     known: 'maximal_queue_lifetime',
     rfc: 'RFC 5321 4.5.4.1',
   }),
-  'relay.delay_warning_time': row(time, 0, 'When the sender is told that mail is late; "0s" = never.', { rfc: 'RFC 3461 4.1' }),
+  'relay.bounce_queue_lifetime': row(time, 5 * day, 'When undeliverable notices are dropped.'),
+  'relay.minimal_backoff_time': row(time, 15 * minute, 'First pause after a failed attempt; it doubles.', { rfc: 'RFC 5321 4.5.4.1' }),
+  'relay.maximal_backoff_time': row(time, 3 * hour, 'Longest pause between attempts.'),
+  'relay.active_limit': row(integer(1, 10_000), 200, 'Deliveries of one worker at once.', { known: 'qmgr_message_active_limit' }),
+  'relay.initial_destination_concurrency': row(integer(1, 1000), 5, 'Deliveries to one destination at once, to begin with.'),
+  'relay.destination_concurrency_limit': row(integer(1, 1000), 20, 'The most they grow to.', {
+    known: 'default_destination_concurrency_limit',
+  }),
+  'relay.queue_minfree': row(size, 64 << 20, 'New mail is refused while less is free on the disk.', { known: 'queue_minfree' }),
+  'relay.delay_warning_time': row(time, 4 * hour, 'When the sender is told that mail is late; "0s" = never.', { rfc: 'RFC 3461 4.1' }),
   'relay.transport': row(table, {}, 'Next hop by domain, as relayhost; `.example.com` covers subdomains.', { known: 'transport_maps' }),
 
   'log.level': row(oneOf('debug', 'info', 'warn', 'error'), 'info', 'Least important event that is logged.', { reload: true }),

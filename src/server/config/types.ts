@@ -127,11 +127,9 @@ export function list(name: string, item: (text: string) => string = (t) => t): S
   };
 }
 
+/** At commas, but not inside braces: `check_client_access inline:{a=OK, b=REJECT}` is one. */
 const splitList = (t: string): string[] =>
-  t
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
+  (t.match(/(?:[^,{]|\{[^}]*\})+/g) ?? []).map((part) => part.trim()).filter((part) => part !== '');
 
 /** Where to listen. */
 export interface HostPort {
