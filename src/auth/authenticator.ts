@@ -6,6 +6,8 @@ export interface AuthContext {
   readonly remoteAddress: string;
   /** TLS is on. */
   readonly secure: boolean;
+  /** Octets that both ends of the TLS connection know, by type (`tls-exporter`, `tls-server-end-point`); null for others. RFC 9266, RFC 5929 */
+  readonly channelBinding?: (type: string) => Buffer | null;
 }
 
 /**

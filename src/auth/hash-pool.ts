@@ -1,0 +1,131 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { Fault, type FaultKind } from '../mail/fault.ts';
+
+export type HashRequest = { readonly id: number; readonly password: string; readonly scheme: string } & (
+  | { readonly work: 'hash' }
+  | { readonly work: 'verify'; readonly stored: string }
+);
+
+export interface HashAnswer {
+  readonly id: number;
+  readonly verified?: boolean;
+  readonly text?: string;
+  readonly fault?: FaultKind;
+  readonly detail?: string;
+}
+
+export interface HashPoolSettings {
+  /** Threads, default one for two cores. They start with the first request. */
+  readonly threads?: number;
+  /** Requests that may wait; more are refused. Default 512. */
+  readonly queueLimit?: number;
+}
+
+/** Computes password hashes in threads, off the event loop. */
+export interface HashPool {
+  /** @throws Fault unavailable (queue full, closed), unsupported (scheme) */
+  verify(password: string, stored: string, defaultScheme: string): Promise<boolean>;
+  hash(password: string, scheme: string): Promise<string>;
+  /** Requests waiting or at work. */
+  readonly pending: number;
+  close(): Promise<void>;
+}
+
+interface Job {
+  readonly request: HashRequest;
+  readonly resolve: (answer: HashAnswer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+type Work = { readonly work: 'hash' } | { readonly work: 'verify'; readonly stored: string };
+
+export function hashPool(settings: HashPoolSettings = {}): HashPool {
+  return new Threads(settings.threads ?? Math.max(1, availableParallelism() >> 1), settings.queueLimit ?? 512);
+}
+
+class Threads implements HashPool {
+  readonly #size: number;
+  readonly #queueLimit: number;
+  readonly #waiting: Job[] = [];
+  readonly #busy = new Map<Worker, Job>();
+  readonly #idle: Worker[] = [];
+  #nextId = 1;
+  #closed = false;
+
+  constructor(size: number, queueLimit: number) {
+    this.#size = size;
+    this.#queueLimit = queueLimit;
+  }
+
+  get pending(): number {
+    return this.#waiting.length + this.#busy.size;
+  }
+
+  async verify(password: string, stored: string, defaultScheme: string): Promise<boolean> {
+    return (await this.#ask({ work: 'verify', stored }, password, defaultScheme)).verified === true;
+  }
+
+  async hash(password: string, scheme: string): Promise<string> {
+    return (await this.#ask({ work: 'hash' }, password, scheme)).text!;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const threads = [...this.#idle.splice(0), ...this.#busy.keys()];
+    for (const job of this.#waiting.splice(0)) job.reject(new Fault('unavailable', 'hashing threads are closed'));
+    await Promise.all(threads.map((thread) => thread.terminate()));
+  }
+
+  async #ask(work: Work, password: string, scheme: string): Promise<HashAnswer> {
+    if (this.#closed) throw new Fault('unavailable', 'hashing threads are closed');
+    if (this.#waiting.length >= this.#queueLimit) throw new Fault('unavailable', `${this.#queueLimit} logins wait for a hashing thread`);
+    const answer = await new Promise<HashAnswer>((resolve, reject) => {
+      this.#waiting.push({ request: { id: this.#nextId++, password, scheme, ...work }, resolve, reject });
+      this.#next();
+    });
+    if (answer.fault === 'internal') throw new Error(`hashing thread: ${answer.detail}`);
+    if (answer.fault !== undefined) throw new Fault(answer.fault, answer.detail);
+    return answer;
+  }
+
+  #next(): void {
+    while (this.#waiting.length > 0) {
+      const thread = this.#idle.pop() ?? (this.#busy.size < this.#size ? this.#start() : undefined);
+      if (thread === undefined) return;
+      const job = this.#waiting.shift()!;
+      this.#busy.set(thread, job);
+      // Keeps the process up only while there is work.
+      thread.ref();
+      thread.postMessage(job.request);
+    }
+  }
+
+  #start(): Worker {
+    const file = import.meta.url.endsWith('.ts') ? './hash-worker.ts' : './hash-worker.js';
+    const thread = new Worker(new URL(file, import.meta.url), { name: 'password-hash' });
+    thread.on('message', (answer: HashAnswer) => {
+      const job = this.#busy.get(thread);
+      this.#busy.delete(thread);
+      this.#idle.push(thread);
+      thread.unref();
+      job?.resolve(answer);
+      this.#next();
+    });
+    let reason = new Error('hashing thread ended');
+    thread.on('error', (error) => {
+      reason = error instanceof Error ? error : new Error(String(error));
+    });
+    thread.on('exit', () => {
+      const job = this.#busy.get(thread);
+      this.#busy.delete(thread);
+      const place = this.#idle.indexOf(thread);
+      if (place >= 0) this.#idle.splice(place, 1);
+      job?.reject(
+        this.#closed ? new Fault('unavailable', 'hashing threads are closed') : new Fault('unavailable', reason.message, { cause: reason }),
+      );
+      if (!this.#closed) this.#next();
+    });
+    return thread;
+  }
+}

@@ -1,0 +1,6 @@
+import type { Mechanism } from '../mechanism.ts';
+import { login } from './login.ts';
+import { plain } from './plain.ts';
+
+/** In the order in which they are announced, the strongest first. */
+export const mechanisms: readonly Mechanism[] = [plain, login];
