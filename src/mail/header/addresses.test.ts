@@ -16,15 +16,36 @@ describe('address list', () => {
     ['"quoted local"@domain', [[null, null, 'quoted local', 'domain']]],
     ['user@[192.0.2.1]', [[null, null, 'user', '[192.0.2.1]']]],
     ['J. Q. Public <j@q>', [['J. Q. Public', null, 'j', 'q']]],
-    ['a@b, , c@d,', [[null, null, 'a', 'b'], [null, null, 'c', 'd']]],
+    [
+      'a@b, , c@d,',
+      [
+        [null, null, 'a', 'b'],
+        [null, null, 'c', 'd'],
+      ],
+    ],
     ['user', [[null, null, 'user', 'MISSING_DOMAIN']]],
     ['<user>', [[null, null, 'user', 'MISSING_DOMAIN']]],
     ['Name <>', [['Name', null, 'MISSING_MAILBOX', 'MISSING_DOMAIN']]],
     ['@domain', [[null, null, 'MISSING_MAILBOX', 'domain']]],
     ['Name <user@domain', [['Name', null, 'user', 'domain']]],
     ['Name <user domain>', [['Name', null, 'user', 'SYNTAX_ERROR']]],
-    ['undisclosed-recipients:;', [[null, null, 'undisclosed-recipients', null], [null, null, null, null]]],
-    ['g: a@b, c@d;, e@f', [[null, null, 'g', null], [null, null, 'a', 'b'], [null, null, 'c', 'd'], [null, null, null, null], [null, null, 'e', 'f']]],
+    [
+      'undisclosed-recipients:;',
+      [
+        [null, null, 'undisclosed-recipients', null],
+        [null, null, null, null],
+      ],
+    ],
+    [
+      'g: a@b, c@d;, e@f',
+      [
+        [null, null, 'g', null],
+        [null, null, 'a', 'b'],
+        [null, null, 'c', 'd'],
+        [null, null, null, null],
+        [null, null, 'e', 'f'],
+      ],
+    ],
   ])('reads %j', (text, expected) => {
     expect(list(text)).toEqual(expected);
   });

@@ -31,7 +31,10 @@ function check(part: Part, bytes: Buffer, from: number, to: number): void {
 }
 
 const piece = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom('\n', '\r\n', '\r', '--', '--a', '--ab', '--a--', '--ab--', '-', 'a', ' ', '\t', ':', ';', '\0', '\xff') },
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom('\n', '\r\n', '\r', '--', '--a', '--ab', '--a--', '--ab--', '-', 'a', ' ', '\t', ':', ';', '\0', '\xff'),
+  },
   {
     weight: 4,
     arbitrary: fc.constantFrom(
@@ -127,7 +130,9 @@ describe('structure', () => {
   });
 
   it('takes digest parts for messages', () => {
-    const { root } = facts('Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: in\n\n1\n--b\nContent-Type: text/plain\n\n2\n--b--\n');
+    const { root } = facts(
+      'Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: in\n\n1\n--b\nContent-Type: text/plain\n\n2\n--b--\n',
+    );
     expect(root.parts?.map((part) => part.subtype)).toEqual(['rfc822', 'plain']);
     expect(root.parts?.[0]?.message?.envelope).toContain('"in"');
   });
@@ -139,7 +144,8 @@ describe('structure', () => {
 });
 
 describe('bounds', () => {
-  const depthOf = (part: Part): number => 1 + Math.max(0, ...(part.parts ?? []).map(depthOf), part.message === undefined ? 0 : depthOf(part.message.root));
+  const depthOf = (part: Part): number =>
+    1 + Math.max(0, ...(part.parts ?? []).map(depthOf), part.message === undefined ? 0 : depthOf(part.message.root));
 
   it('reads ten thousand levels of multipart down to the bound', () => {
     let text = '';

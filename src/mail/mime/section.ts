@@ -17,7 +17,7 @@ export interface Section {
  */
 export function resolveSection(root: Part, spec: string): Section | null {
   const found = /^((?:[1-9]\d{0,9}(?:\.|$))*)(|HEADER(?:\.FIELDS(?:\.NOT)?)?|TEXT|MIME)$/i.exec(spec);
-  if (found === null) return null;
+  if (found === null || spec.endsWith('.')) return null;
   const numbers = found[1]!.split('.').filter((number) => number !== '');
   const what = found[2]!.toUpperCase();
   if (numbers.length === 0)

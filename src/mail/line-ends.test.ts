@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CrlfWindow, CrlfWriter, LfWriter, toCrlf } from './line-ends.ts';
+
+const bytes = fc.array(fc.constantFrom('\r', '\n', 'a', 'bc', '\r\n'), { maxLength: 60 }).map((pieces) => Buffer.from(pieces.join('')));
+const cuts = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 });
+
+function* sliced(whole: Buffer, sizes: number[]): Generator<Buffer> {
+  for (let at = 0, i = 0; at < whole.length; at += sizes[i++ % sizes.length]!) yield whole.subarray(at, at + sizes[i % sizes.length]!);
+}
+
+describe('line ends', () => {
+  it('become CRLF, however the octets are cut', () => {
+    fc.assert(
+      fc.property(bytes, cuts, (whole, sizes) => {
+        const expected = whole.toString().replace(/(?<!\r)\n/g, '\r\n');
+        const writer = new CrlfWriter();
+        expect(Buffer.concat([...sliced(whole, sizes)].map((piece) => writer.write(piece))).toString()).toBe(expected);
+      }),
+    );
+  });
+
+  it('become LF and back', () => {
+    fc.assert(
+      fc.property(bytes, cuts, (whole, sizes) => {
+        const writer = new LfWriter();
+        const lf = Buffer.concat([...[...sliced(whole, sizes)].map((piece) => writer.write(piece)), writer.end()]);
+        expect(lf.toString()).toBe(whole.toString().replaceAll('\r\n', '\n'));
+      }),
+    );
+  });
+
+  it('give any window', () => {
+    fc.assert(
+      fc.property(bytes, cuts, fc.nat(80), fc.nat(80), (whole, sizes, offset, length) => {
+        const window = new CrlfWindow(offset, length);
+        const got = Buffer.concat([...sliced(whole, sizes)].map((piece) => window.write(piece)));
+        expect(got).toEqual(toCrlf(whole).subarray(offset, offset + length));
+      }),
+    );
+  });
+});
