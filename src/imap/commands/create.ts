@@ -1,0 +1,43 @@
+import { Fault } from '../../mail/fault.ts';
+import { command } from '../command.ts';
+import { mailbox } from '../grammar/mailbox.ts';
+
+const specialUses = ['\\All', '\\Archive', '\\Drafts', '\\Flagged', '\\Junk', '\\Sent', '\\Trash'];
+
+/** Makes a mailbox and its missing parents. RFC 9051 6.3.4; USE RFC 6154 3 */
+export const create = command({
+  name: 'CREATE',
+  capabilities: ['CREATE-SPECIAL-USE'],
+  states: ['authenticated', 'selected'],
+
+  parse(line) {
+    line.space();
+    const name = mailbox(line);
+    let uses: string[] = [];
+    if (line.accept(' ')) {
+      line.list(() => {
+        line.expect('USE ');
+        uses = line.list(() => {
+          line.expect('\\');
+          return `\\${line.atom()}`;
+        });
+      });
+    }
+    line.end();
+    return { name, uses };
+  },
+
+  async run({ name, uses }, session) {
+    let path = session.fromWire(name);
+    // A trailing separator only says that children will follow. RFC 9051 6.3.4
+    if (path.endsWith('/')) path = path.slice(0, -1);
+    const known = uses.map((use) => specialUses.find((s) => s.toLowerCase() === use.toLowerCase()));
+    if (known.length > 1 || known.includes(undefined)) return { no: '[USEATTR] Special use not supported' };
+    const use = known[0] ?? null;
+    if (use !== null && session.mail!.list().some((m) => m.specialUse === use))
+      return { no: '[USEATTR] Another mailbox has this special use' };
+    if (path === '') throw new Fault('badName', 'empty');
+    const made = await session.mail!.create(path, use);
+    return `[MAILBOXID (${made.mailboxId})] Create completed.`;
+  },
+});

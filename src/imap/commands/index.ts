@@ -1,0 +1,76 @@
+import type { AnyCommand } from '../command.ts';
+import type { LiteralPolicy } from '../reader.ts';
+import { append, appendLiterals } from './append.ts';
+import { authenticate } from './authenticate.ts';
+import { capability } from './capability.ts';
+import { check } from './check.ts';
+import { close, unselect } from './close.ts';
+import { copy, move, uidCopy, uidMove } from './copy.ts';
+import { create } from './create.ts';
+import { deleteMailbox } from './delete.ts';
+import { enable } from './enable.ts';
+import { expunge, uidExpunge } from './expunge.ts';
+import { fetch, uidFetch } from './fetch.ts';
+import { id } from './id.ts';
+import { idle } from './idle.ts';
+import { list } from './list.ts';
+import { login } from './login.ts';
+import { logout } from './logout.ts';
+import { lsub } from './lsub.ts';
+import { namespace } from './namespace.ts';
+import { noop } from './noop.ts';
+import { getQuota, getQuotaRoot } from './quota.ts';
+import { rename } from './rename.ts';
+import { search, uidSearch } from './search.ts';
+import { examine, select } from './select.ts';
+import { starttls } from './starttls.ts';
+import { status } from './status.ts';
+import { store, uidStore } from './store.ts';
+import { subscribe, unsubscribe } from './subscribe.ts';
+
+const rows: readonly AnyCommand[] = [
+  capability,
+  noop,
+  logout,
+  id,
+  starttls,
+  authenticate,
+  login,
+  enable,
+  select,
+  examine,
+  create,
+  deleteMailbox,
+  rename,
+  subscribe,
+  unsubscribe,
+  list,
+  lsub,
+  namespace,
+  status,
+  append,
+  idle,
+  getQuota,
+  getQuotaRoot,
+  check,
+  close,
+  unselect,
+  expunge,
+  uidExpunge,
+  search,
+  uidSearch,
+  fetch,
+  uidFetch,
+  store,
+  uidStore,
+  copy,
+  uidCopy,
+  move,
+  uidMove,
+];
+
+/** Every command by its name. */
+export const commands: ReadonlyMap<string, AnyCommand> = new Map(rows.map((row) => [row.name, row]));
+
+/** Commands whose literals are messages. */
+export const literalPolicies: ReadonlyMap<string, LiteralPolicy> = new Map([['APPEND', appendLiterals]]);

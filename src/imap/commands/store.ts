@@ -1,0 +1,96 @@
+import { Fault } from '../../mail/fault.ts';
+import { flagBits, type SystemFlag } from '../../mail/flags.ts';
+import type { ModSeq } from '../../mail/numbers.ts';
+import type { FlagChange } from '../../store/store.ts';
+import { type Command, command } from '../command.ts';
+import { storeFlags } from '../grammar/flags.ts';
+import { formatNumbers, type SequenceSet, sequenceSet } from '../grammar/sequence-set.ts';
+import type { Session } from '../session.ts';
+import { sendKeywords } from '../updates.ts';
+
+interface StoreArguments {
+  readonly set: SequenceSet;
+  readonly unchangedSince: ModSeq | null;
+  readonly silent: boolean;
+  readonly change: FlagChange;
+}
+
+function storeCommand(byUid: boolean): Command<StoreArguments> {
+  return command({
+    name: byUid ? 'UID STORE' : 'STORE',
+    states: ['selected'],
+    updates: byUid ? 'all' : 'noExpunge',
+
+    parse(line) {
+      line.space();
+      const set = sequenceSet(line);
+      let unchangedSince: ModSeq | null = null;
+      line.space();
+      if (line.next === '(') {
+        line.list(() => {
+          line.expect('UNCHANGEDSINCE ');
+          unchangedSince = line.number64() as ModSeq;
+        });
+        line.space();
+      }
+      const op = line.accept('+') ? 'add' : line.accept('-') ? 'remove' : 'replace';
+      line.expect('FLAGS');
+      const silent = line.accept('.SILENT');
+      line.space();
+      const flags = storeFlags(line);
+      line.end();
+      return { set, unchangedSince, silent, change: { op, flags } as const };
+    },
+
+    run: (args, session) => run(args, session, byUid),
+  });
+}
+
+/** Changes flags. RFC 9051 6.4.6; UNCHANGEDSINCE RFC 7162 3.1.3 */
+export const store = storeCommand(false);
+export const uidStore = storeCommand(true);
+
+async function run({ set, unchangedSince, silent, change }: StoreArguments, session: Session, byUid: boolean): Promise<string> {
+  const { mail, view } = session.selected;
+  const { out } = session;
+  if (unchangedSince !== null) session.enabled.add('CONDSTORE');
+  const places = view.places(set, byUid);
+  if (view.readOnly) throw new Fault('noPermission', 'Mailbox is read-only');
+  if (places.length === 0) return 'Store completed.';
+  const { rows, modified } = await mail.store(view.mailbox.id, view.uidsOf(places), change, unchangedSince ?? undefined);
+  const condstore = session.enabled.has('CONDSTORE');
+  const recent = !session.rev2;
+  sendKeywords(session, view);
+  const before = silent ? rows.map((row) => expected(view.flags[view.place(row.uid)] ?? 0, change)) : [];
+  view.learn(rows);
+  const unseen = silent && unchangedSince === null;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    const at = view.place(row.uid);
+    if (at < 0) continue;
+    // What another session changed meanwhile must be told even by a silent STORE. RFC 9051 6.4.6
+    const showFlags = !silent || (row.flags & 31) !== before[i];
+    if (!showFlags && unseen && !condstore) continue;
+    const parts = [
+      ...(byUid || condstore || session.rev2 ? [`UID ${row.uid}`] : []),
+      ...(showFlags ? [`FLAGS (${view.flagText(at, recent)})`] : []),
+      ...(condstore ? [`MODSEQ (${row.modSeq})`] : []),
+    ];
+    if (parts.length > 0) out.text(`* ${at + 1} FETCH (${parts.join(' ')})\r\n`);
+    if (i % 1000 === 999) await out.drained();
+  }
+  if (modified.length > 0) {
+    const numbers = byUid ? modified : view.placesOf(modified).map((at) => at + 1);
+    return `[MODIFIED ${formatNumbers(numbers)}] Conditional STORE failed.`;
+  }
+  if (rows.length < places.length) return '[EXPUNGEISSUED] Store completed, some messages were already expunged.';
+  return 'Store completed.';
+}
+
+/** The system flags a message should have after `change`, as far as this session knows. */
+function expected(bits: number, { op, flags }: FlagChange): number {
+  let named = 0;
+  for (const flag of flags) named |= flagBits[flag as SystemFlag] ?? 0;
+  const system = bits & 31;
+  return op === 'replace' ? named : op === 'add' ? system | named : system & ~named;
+}

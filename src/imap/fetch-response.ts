@@ -1,0 +1,108 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { Fault } from '../mail/fault.ts';
+import type { Column } from '../store/store.ts';
+import { FetchMessage } from './fetch-message.ts';
+import type { ItemWriter } from './items/item.ts';
+import type { Session } from './session.ts';
+import type { Places } from './view.ts';
+
+/** Milliseconds of work until others on the loop get their turn. */
+const share = 10;
+
+/**
+ * One FETCH response a message, rows to socket without anything in between. @returns false where messages were gone
+ */
+export async function respond(
+  session: Session,
+  places: Places,
+  writers: readonly ItemWriter[],
+  columns: readonly Column[],
+): Promise<boolean> {
+  const { mail, view } = session.selected;
+  const message = new FetchMessage(mail, view);
+  try {
+    if (writers.every((writer) => writer.viewOnly === true)) {
+      await respondFromView(session, places, writers, message);
+      return true;
+    }
+    const uids = view.uidsOf(places);
+    const plain = writers.every((writer) => writer.text !== undefined);
+    let next = 0;
+    let whole = true;
+    let since = performance.now();
+    for (const rows of mail.fetch(view.mailbox.id, uids, columns)) {
+      for (const row of rows) {
+        while (next < uids.length && uids[next]! < row.uid) {
+          next++;
+          whole = false;
+        }
+        if (uids[next] !== row.uid) continue;
+        message.move(places[next++]!, row);
+        if (plain) session.out.text(line(message, writers));
+        else if (!(await respondInPieces(session, message, writers))) whole = false;
+      }
+      const busy = session.out.drained();
+      if (busy !== undefined) await busy;
+      if (performance.now() - since > share) {
+        await turn();
+        since = performance.now();
+      }
+    }
+    return whole && next === uids.length;
+  } finally {
+    message.close();
+  }
+}
+
+/** For UID, FLAGS, MODSEQ: no row is read at all. */
+async function respondFromView(session: Session, places: Places, writers: readonly ItemWriter[], message: FetchMessage): Promise<void> {
+  const { out } = session;
+  for (let i = 0; i < places.length; i++) {
+    message.move(places[i]!, null);
+    out.text(line(message, writers));
+    if (i % 2000 === 1999) {
+      const busy = out.drained();
+      await (busy ?? turn());
+    }
+  }
+}
+
+function line(message: FetchMessage, writers: readonly ItemWriter[]): string {
+  let text = `* ${message.at + 1} FETCH (`;
+  for (let i = 0; i < writers.length; i++) text += i === 0 ? writers[i]!.text!(message) : ` ${writers[i]!.text!(message)}`;
+  return `${text})\r\n`;
+}
+
+/** @returns false where the message is gone; nothing was said of it then */
+async function respondInPieces(session: Session, message: FetchMessage, writers: readonly ItemWriter[]): Promise<boolean> {
+  const { out } = session;
+  try {
+    for (const writer of writers) {
+      const busy = writer.prepare?.(message);
+      if (busy !== undefined) await busy;
+    }
+  } catch (error) {
+    if (error instanceof Fault && error.kind === 'expunged') return false;
+    throw error;
+  }
+  try {
+    out.text(`* ${message.at + 1} FETCH (`);
+    for (let i = 0; i < writers.length; i++) {
+      if (i > 0) out.text(' ');
+      const { text, write } = writers[i]!;
+      if (text !== undefined) out.text(text(message));
+      else {
+        const busy = write!(message, out);
+        if (busy !== undefined) await busy;
+      }
+    }
+    out.text(')\r\n');
+  } catch (error) {
+    // A response cut in the middle cannot be mended.
+    session.connection.destroy();
+    throw error;
+  }
+  const busy = out.slow();
+  if (busy !== undefined) await busy;
+  return true;
+}

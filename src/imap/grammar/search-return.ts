@@ -1,0 +1,35 @@
+import { Fault } from '../../mail/fault.ts';
+import type { Cursor } from './cursor.ts';
+import { type PartialRange, partialRange } from './partial-range.ts';
+
+/** What SEARCH and SORT give back; null where they answer as RFC 3501 has it. RFC 4731 3.1, RFC 5182, RFC 9394 3.1 */
+export interface SearchReturn {
+  readonly min: boolean;
+  readonly max: boolean;
+  readonly all: boolean;
+  readonly count: boolean;
+  readonly save: boolean;
+  readonly partial: PartialRange | null;
+}
+
+/** "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP, if it is there. */
+export function searchReturn(line: Cursor): SearchReturn | null {
+  if (!line.accept('RETURN (')) return null;
+  line.at--;
+  const found = { min: false, max: false, all: false, count: false, save: false, partial: null as PartialRange | null };
+  line.list(() => {
+    if (line.accept('PARTIAL ')) {
+      found.partial = partialRange(line);
+      return;
+    }
+    const word = line.atom().toLowerCase();
+    if (word !== 'min' && word !== 'max' && word !== 'all' && word !== 'count' && word !== 'save')
+      throw new Fault('syntax', 'Unknown return option');
+    found[word] = true;
+  });
+  line.space();
+  if (found.partial !== null && found.all) throw new Fault('syntax', 'PARTIAL and ALL exclude each other');
+  // Nothing named stands for ALL. RFC 4731 3.1
+  if (!found.min && !found.max && !found.count && !found.save && found.partial === null) found.all = true;
+  return found;
+}

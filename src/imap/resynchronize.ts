@@ -1,0 +1,60 @@
+import type { Qresync } from './grammar/select-parameters.ts';
+import { formatNumbers, resolveRanges } from './grammar/sequence-set.ts';
+import type { Session } from './session.ts';
+import type { View } from './view.ts';
+
+/**
+ * Tells a client that comes back what it missed: VANISHED (EARLIER) for what it knows and is gone, FETCH for what changed.
+ * RFC 7162 3.2.5
+ */
+export function resynchronize(session: Session, view: View, { uidValidity, modSeq, knownUids, knownSequence }: Qresync): void {
+  if (uidValidity !== view.mailbox.uidValidity) return;
+  const { mail } = session.selected;
+  const changes = mail.changes(view.mailbox.id, modSeq);
+  const last = view.uidNext - 1;
+  const known = resolveRanges(knownUids ?? [{ from: 1, to: Math.max(1, last) }], last);
+  // With tombstones that old gone, everything the client may know and we do not have is named. RFC 7162 3.2.5.1
+  const vanished = changes.complete ? within(changes.expunged, known) : missing(view, known, trusted(view, knownSequence), last);
+  if (vanished !== '') session.out.untagged(`VANISHED (EARLIER) ${vanished}`);
+  for (const row of changes.changed) {
+    const at = view.place(row.uid);
+    if (at < 0 || !known.some(([from, to]) => row.uid >= from && row.uid <= to)) continue;
+    session.out.untagged(`${at + 1} FETCH (UID ${row.uid} FLAGS (${view.flagText(at, !session.rev2)}) MODSEQ (${row.modSeq}))`);
+  }
+}
+
+function within(uids: readonly number[], known: readonly (readonly [number, number])[]): string {
+  const sorted = uids.filter((uid) => known.some(([from, to]) => uid >= from && uid <= to)).sort((a, b) => a - b);
+  return formatNumbers(sorted);
+}
+
+/** Highest UID up to which client and view agree by the pairs the client gave. RFC 7162 3.2.5.2 */
+function trusted(view: View, knownSequence: Qresync['knownSequence']): number {
+  if (knownSequence === null) return 0;
+  const flat = (ranges: readonly (readonly [number, number])[]) =>
+    ranges.flatMap(([from, to]) => (to - from < 10_000 ? Array.from({ length: to - from + 1 }, (_, i) => from + i) : [from, to]));
+  const numbers = flat(resolveRanges(knownSequence.sequenceNumbers, view.count));
+  const uids = flat(resolveRanges(knownSequence.uids, view.uidNext - 1));
+  let agreed = 0;
+  for (let i = 0; i < Math.min(numbers.length, uids.length); i++) {
+    if (view.uids[numbers[i]! - 1] !== uids[i] || numbers[i]! > view.count) break;
+    agreed = uids[i]!;
+  }
+  return agreed;
+}
+
+/** UIDs of `known` over `after` that are not in the view, as a set. */
+function missing(view: View, known: readonly (readonly [number, number])[], after: number, last: number): string {
+  const parts: string[] = [];
+  for (const [low, high] of known) {
+    let from = Math.max(low, after + 1);
+    const to = Math.min(high, last);
+    for (let at = view.lowerBound(from); from <= to; at++) {
+      const next = at < view.count ? view.uids[at]! : to + 1;
+      const before = Math.min(next, to + 1);
+      if (before > from) parts.push(before - 1 === from ? `${from}` : `${from}:${before - 1}`);
+      from = next + 1;
+    }
+  }
+  return parts.join(',');
+}

@@ -1,0 +1,250 @@
+import type { AuthContext, Authenticator } from '../auth/authenticator.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Account } from '../directory/directory.ts';
+import { Fault } from '../mail/fault.ts';
+import type { Connection } from '../net/connection.ts';
+import type { AccountStore, MailStore } from '../store/store.ts';
+import { capabilityList } from './capability.ts';
+import { alreadyAnswered, type No } from './command.ts';
+import { commands } from './commands/index.ts';
+import { imapFailures } from './faults.ts';
+import { Cursor } from './grammar/cursor.ts';
+import { formatMailbox } from './grammar/mailbox.ts';
+import type { TextPosition } from './message-text.ts';
+import { Output } from './output.ts';
+import { type Incoming, readCommand } from './reader.ts';
+import type { ImapSettings } from './settings.ts';
+import { sendUpdates } from './updates.ts';
+import type { View } from './view.ts';
+
+export type State = 'notAuthenticated' | 'authenticated' | 'selected';
+
+/** Extensions a client switches on. RFC 5161 */
+export type Enabled = 'CONDSTORE' | 'QRESYNC' | 'IMAP4REV2' | 'UTF8=ACCEPT';
+
+export interface ImapDeps {
+  readonly store: MailStore;
+  readonly authenticator: Authenticator;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Heard of every fault that nobody expected. */
+  readonly onBug?: (error: unknown) => void;
+}
+
+/** One client from greeting to LOGOUT. Commands run one after the other, in the order they come. */
+export class Session {
+  readonly connection: Connection;
+  readonly settings: ImapSettings;
+  readonly deps: ImapDeps;
+  readonly out: Output;
+  readonly log: Log;
+  readonly enabled = new Set<Enabled>();
+  account: Account | null = null;
+  mail: AccountStore | null = null;
+  /** The selected mailbox. */
+  view: View | null = null;
+  /** LOGOUT was answered, or BYE said: read no more. */
+  closing = false;
+  /** A command is running; IDLE does not count. */
+  busy = false;
+  #stopping = false;
+  /** Where the last partial fetch of a big message stopped. */
+  textPosition: TextPosition | null = null;
+  badCommands = 0;
+  loginFailures = 0;
+  readonly started: number;
+
+  constructor(connection: Connection, settings: ImapSettings, deps: ImapDeps) {
+    this.connection = connection;
+    this.settings = settings;
+    this.deps = deps;
+    this.out = new Output(connection);
+    this.log = deps.log.child({ session: connection.id, remote: connection.remoteAddress });
+    this.started = deps.clock.now();
+  }
+
+  get state(): State {
+    if (this.mail === null) return 'notAuthenticated';
+    return this.view === null ? 'authenticated' : 'selected';
+  }
+
+  get authContext(): AuthContext {
+    return { service: 'imap', remoteAddress: this.connection.remoteAddress, secure: this.connection.secure };
+  }
+
+  /** Names and strings on the wire are UTF-8. */
+  get utf8(): boolean {
+    return this.enabled.has('UTF8=ACCEPT') || this.enabled.has('IMAP4REV2');
+  }
+
+  get rev2(): boolean {
+    return this.enabled.has('IMAP4REV2');
+  }
+
+  /** The selected mailbox's mail. Only in the selected state. */
+  get selected(): { readonly mail: AccountStore; readonly view: View } {
+    if (this.mail === null || this.view === null) throw new Fault('badSequence', 'No mailbox selected');
+    return { mail: this.mail, view: this.view };
+  }
+
+  /** Name as the store has it ↔ name as the client has it. */
+  toWire(name: string): string {
+    return formatMailbox(this.swapSeparator(name), this.utf8);
+  }
+
+  /** The store separates levels by `/`; where the client's separator is `.`, the two change places. */
+  swapSeparator(name: string): string {
+    if (this.settings.separator === '/') return name;
+    return name.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'));
+  }
+
+  /** Unicode name from the grammar → the store's. */
+  fromWire(name: string): string {
+    return this.swapSeparator(name);
+  }
+
+  /** From login on. */
+  async begin(account: Account): Promise<void> {
+    this.mail = await this.deps.store.open({ id: account.id, address: account.address, home: account.home, quota: account.quota });
+    this.account = account;
+    this.log.info({ address: account.address, tls: this.connection.secure }, 'logged in');
+  }
+
+  unselect(): void {
+    this.view = null;
+    this.textPosition = null;
+  }
+
+  /** Back to where the greeting left us. RFC 8437 */
+  forget(): void {
+    this.unselect();
+    this.mail?.release();
+    this.mail = null;
+    this.account = null;
+    this.enabled.clear();
+  }
+
+  bye(text: string): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.out.untagged(`BYE ${text}`);
+    this.out.flush();
+    this.connection.end();
+  }
+
+  /** Ends the session now or, while a command runs, after it. */
+  stop(): void {
+    this.#stopping = true;
+    if (!this.busy) this.bye('Server is shutting down.');
+  }
+
+  async run(): Promise<void> {
+    try {
+      this.out.untagged(`OK [CAPABILITY ${capabilityList(this)}] ${this.settings.hostname} ready.`);
+      this.out.flush();
+      while (!this.closing) {
+        const incoming = await this.#next();
+        if (incoming === null) break;
+        await this.execute(incoming);
+        if (this.#stopping) this.bye('Server is shutting down.');
+        if (this.badCommands >= this.settings.maxBadCommands) this.bye('Too many invalid commands.');
+      }
+    } catch (error) {
+      if (!(error instanceof Fault)) this.reportBug(error);
+    } finally {
+      const { address } = this.account ?? { address: null };
+      this.forget();
+      this.out.flush();
+      this.connection.end();
+      const { bytesRead, bytesWritten } = this.connection;
+      this.log.info({ address, read: bytesRead, written: bytesWritten, duration: this.deps.clock.now() - this.started }, 'session ended');
+    }
+  }
+
+  async #next(): Promise<Incoming | null> {
+    try {
+      return await readCommand(this);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.kind !== 'timedOut') throw error;
+      this.bye(this.mail === null ? 'Disconnected for inactivity during authentication.' : 'Disconnected for inactivity.');
+      return null;
+    }
+  }
+
+  /** Runs one command and answers it: the one place where a Fault becomes a reply. */
+  async execute({ tag, name, text, at, messages }: Incoming): Promise<void> {
+    this.busy = true;
+    try {
+      const row = commands.get(name);
+      if (row === undefined) throw new Fault('unknownCommand', name);
+      if (!row.states.includes(this.state)) {
+        const need = this.mail === null ? 'Please log in first' : this.view === null ? 'No mailbox selected' : 'Not now';
+        throw new Fault('badSequence', row.states.includes('selected') || this.mail === null ? need : 'Already logged in');
+      }
+      const line = new Cursor(text, { utf8: this.utf8, maxDepth: this.mail === null ? 16 : 64 });
+      line.at = at;
+      const args = row.parse(line);
+      this.tag = tag;
+      this.incoming = messages;
+      const result = await row.run(args, this);
+      if (this.view !== null && row.updates !== 'none' && !this.closing) await sendUpdates(this, row.updates !== 'noExpunge');
+      const no = (result as No | undefined)?.no;
+      if (result === alreadyAnswered) return;
+      if (no !== undefined) this.out.line(`${tag} NO ${no}`);
+      else this.out.line(`${tag} OK ${(result as string | undefined) ?? `${name} completed.`}`);
+      this.out.flush();
+      if (this.ending) this.connection.end();
+    } catch (error) {
+      await this.#refuse(tag, error);
+    } finally {
+      this.busy = false;
+      this.incoming = [];
+      for (const message of messages) await message.discard();
+    }
+  }
+
+  /** Of the command that runs. */
+  tag = '';
+  /** Messages that came with it. */
+  incoming: Incoming['messages'] = [];
+  /** Set by LOGOUT: close once its OK is out. */
+  ending = false;
+
+  async #refuse(tag: string, error: unknown): Promise<void> {
+    if (this.connection.destroyed) throw error;
+    const fault = error instanceof Fault ? error : new Fault('internal');
+    if (fault !== error) this.reportBug(error);
+    else this.log.debug({ kind: fault.kind, detail: fault.detail }, 'command refused');
+    if (fault.kind === 'internal' && this.connection.destroyed) return;
+    // What was told so far stays true; what changed meanwhile may be told, too.
+    if (this.view !== null && !this.closing && fault.kind !== 'internal')
+      await sendUpdates(this, false).catch((e: unknown) => this.reportBug(e));
+    this.out.line(failure(tag, fault));
+    this.out.flush();
+    const { status } = imapFailures[fault.kind];
+    if (status === 'BAD') this.badCommands++;
+    if (fault.kind === 'badCredentials' && ++this.loginFailures >= this.settings.maxLoginFailures) this.bye('Too many failed logins.');
+  }
+
+  reportBug(error: unknown): void {
+    if (error instanceof Fault) return;
+    this.log.error({ err: error instanceof Error ? error.stack : String(error) }, 'unexpected error');
+    this.deps.onBug?.(error);
+  }
+}
+
+/** Response codes that hang on more than the fault's kind. */
+const special: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  'noSuchMailbox target': 'TRYCREATE',
+  'unsupported UNKNOWN-CTE': 'UNKNOWN-CTE',
+};
+
+/** The tagged line for a fault. */
+export function failure(tag: string, fault: Fault): string {
+  const { status, text, showDetail, ...row } = imapFailures[fault.kind];
+  const code = special[`${fault.kind} ${fault.detail}`] ?? row.code;
+  const detail = showDetail && fault.detail !== '' ? `: ${fault.detail.replace(/[^\x20-\x7e]/g, '?')}` : '';
+  return `${tag} ${status} ${code === null ? '' : `[${code}] `}${text}${detail}`;
+}

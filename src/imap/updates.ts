@@ -1,0 +1,86 @@
+import { Fault } from '../mail/fault.ts';
+import { systemFlags } from '../mail/flags.ts';
+import type { ModSeq } from '../mail/numbers.ts';
+import { utf8 } from './grammar/format.ts';
+import { formatNumbers } from './grammar/sequence-set.ts';
+import type { Session } from './session.ts';
+import type { View } from './view.ts';
+
+/**
+ * Tells what has changed in the selected mailbox since the client last heard. Expunged messages only when `withExpunged`,
+ * because they shift sequence numbers that a command in flight may use. RFC 9051 7.5.1
+ */
+export async function sendUpdates(session: Session, withExpunged: boolean): Promise<void> {
+  const { mail, view } = session.selected;
+  try {
+    if (mail.get(view.mailbox.id)?.uidValidity !== view.mailbox.uidValidity) throw new Fault('noSuchMailbox');
+    const changes = view.changes();
+    if (changes.highestModSeq === view.modSeq && !view.hasGone) return;
+    const { touched, added } = view.advance(changes);
+    if (withExpunged) sendExpunged(session, view);
+    if (added > 0) await sendExists(session, view);
+    if (touched.length > 0) sendFlags(session, view, touched);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.kind !== 'noSuchMailbox') throw error;
+    session.unselect();
+    session.bye('Selected mailbox was deleted, have to disconnect.');
+  }
+}
+
+/** EXPUNGE a message, or VANISHED for all of them. RFC 7162 3.2.10 */
+export function sendExpunged(session: Session, view: View): void {
+  if (!view.hasGone) return;
+  const { uids, sequenceNumbers } = view.expunge();
+  if (uids.length === 0) return;
+  if (session.enabled.has('QRESYNC')) session.out.untagged(`VANISHED ${formatNumbers(uids)}`);
+  else for (const n of sequenceNumbers) session.out.untagged(`${n} EXPUNGE`);
+}
+
+async function sendExists(session: Session, view: View): Promise<void> {
+  session.out.untagged(`${view.count} EXISTS`);
+  if (session.rev2) return;
+  const before = view.recentCount;
+  await claimRecent(session, view);
+  const now = view.recentCount;
+  if (now !== before) session.out.untagged(`${now} RECENT`);
+}
+
+/** Makes new messages recent in this session, unless another has them already. RFC 3501 2.3.2 */
+export async function claimRecent(session: Session, view: View): Promise<void> {
+  const { mail } = session.selected;
+  const { id } = view.mailbox;
+  const first = mail.firstRecent(id);
+  if (view.readOnly) {
+    if (!view.isRecent(view.uidNext - 1)) view.addRecent(first, view.uidNext);
+    return;
+  }
+  if (first >= view.uidNext) return;
+  view.addRecent(await mail.claimRecent(id), mail.firstRecent(id));
+}
+
+/** `FETCH (FLAGS …)` for what another session, or this one without being asked to show it, has changed. */
+export function sendFlags(session: Session, view: View, places: readonly number[]): void {
+  sendKeywords(session, view);
+  const { out } = session;
+  const condstore = session.enabled.has('CONDSTORE');
+  const withUid = condstore || session.rev2;
+  const recent = !session.rev2;
+  for (const at of places) {
+    if (view.isGone(view.uids[at]!)) continue;
+    const uid = withUid ? `UID ${view.uids[at]} ` : '';
+    const modSeq = condstore ? ` MODSEQ (${view.modSeqs[at] as ModSeq})` : '';
+    out.text(`* ${at + 1} FETCH (${uid}FLAGS (${view.flagText(at, recent)})${modSeq})\r\n`);
+  }
+}
+
+/** FLAGS and PERMANENTFLAGS again when there are keywords the client has not heard of. RFC 9051 7.3.5 */
+export function sendKeywords(session: Session, view: View): void {
+  if (view.refreshKeywords()) sendFlagLists(session, view);
+}
+
+export function sendFlagLists(session: Session, view: View): void {
+  const flags = [...systemFlags, ...view.keywords.map(utf8)].join(' ');
+  session.out.untagged(`FLAGS (${flags})`);
+  if (view.readOnly) session.out.untagged('OK [PERMANENTFLAGS ()] Read-only mailbox.');
+  else session.out.untagged(`OK [PERMANENTFLAGS (${flags} \\*)] Flags permitted.`);
+}
