@@ -7,7 +7,7 @@ import { createBus } from './bus.ts';
 import { checkConfig } from './check.ts';
 import { ConfigError } from './config/error.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
-import { type SettingName, settingNames, settingRow } from './config/settings.ts';
+import { followsReload, type SettingName, settingNames } from './config/settings.ts';
 import { StartFailure, startExit } from './failure.ts';
 import { startInstance } from './instance.ts';
 import { createLog, type ServerLog } from './log.ts';
@@ -80,7 +80,7 @@ async function serve(file: string | undefined): Promise<void> {
       checkConfig(next);
       running.reload(next);
       log.setLevel(next.config['log.level']);
-      const late = changed(loaded, next).filter((name) => !settingRow(name).reload);
+      const late = changed(loaded, next).filter((name) => !followsReload(name));
       loaded = next;
       log.info({ file: loaded.file, ...(late.length > 0 ? { needs_restart: late } : {}) }, 'reloaded');
     } catch (error) {

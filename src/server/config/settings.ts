@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import {
   bool,
+  dnsServer,
   integer,
   list,
   listeners,
@@ -34,7 +35,9 @@ export interface Setting<T> {
   /** What Postfix or Dovecot call it, where the name differs. */
   readonly known?: string;
   readonly rfc?: string;
-  /** Takes effect on SIGHUP; otherwise at the next start. */
+  /** The default in words, where it depends on the machine. */
+  readonly defaultIs?: string;
+  /** Takes effect on SIGHUP although its section does not. */
   readonly reload: boolean;
 }
 
@@ -42,6 +45,7 @@ interface Extra<T> {
   readonly demo?: T;
   readonly known?: string;
   readonly rfc?: string;
+  readonly defaultIs?: string;
   readonly reload?: boolean;
 }
 
@@ -57,6 +61,7 @@ export const settings = {
   hostname: row(text, hostname(), "The server's own name: banner, EHLO, Received, Message-ID.", {
     known: 'myhostname',
     rfc: 'RFC 5321 4.1.1.1',
+    defaultIs: "the system's",
   }),
   data_dir: row(path, '/var/lib/postcote', 'Folder of directory.sqlite, the queue and the self-made certificate.', {
     demo: 'var',
@@ -64,6 +69,7 @@ export const settings = {
   }),
   workers: row(integer(1, 256), availableParallelism(), 'Processes that serve; 1 = everything in one process.', {
     known: 'default_process_limit, service_count',
+    defaultIs: 'available cores',
   }),
   run_as: row(text, '', '`user:group` (names or numbers) to become after the ports are bound, when started as root; "" = stay.', {
     known: 'mail_owner, default_internal_user; virtual_uid_maps, mail_uid',
@@ -75,6 +81,7 @@ export const settings = {
   }),
   'mail.maildir': row(text, 'Maildir', 'The Maildir below the home; "" = the home itself.', { known: 'mail_path, home_mailbox' }),
   'mail.separator': row(oneOf('/', '.'), '/', 'Hierarchy separator that IMAP clients see.', {
+    reload: true,
     known: 'namespace separator',
     rfc: 'RFC 9051 5.1.1',
   }),
@@ -268,6 +275,12 @@ export const settings = {
   'relay.delay_warning_time': row(time, 4 * hour, 'When the sender is told that mail is late; "0s" = never.', { rfc: 'RFC 3461 4.1' }),
   'relay.transport': row(table, {}, 'Next hop by domain, as relayhost; `.example.com` covers subdomains.', { known: 'transport_maps' }),
 
+  'dns.servers': row(
+    list('name servers', dnsServer),
+    [],
+    'Name servers to ask, `address` or `address:port`; [] = those of /etc/resolv.conf.',
+  ),
+
   'log.level': row(oneOf('debug', 'info', 'warn', 'error'), 'info', 'Least important event that is logged.', { reload: true }),
 } as const satisfies Readonly<Record<string, Setting<never> | Setting<unknown> | Setting<string>>>;
 
@@ -277,6 +290,12 @@ export type SettingName = keyof typeof settings;
 export type Config = { readonly [K in SettingName]: (typeof settings)[K] extends Setting<infer T> ? T : never };
 
 export const settingNames = Object.keys(settings) as readonly SettingName[];
+
+/** Sections whose rooms are made anew on SIGHUP, for new sessions. */
+const following = ['smtp.', 'imap.', 'pop3.', 'limits.'];
+
+/** Takes effect on SIGHUP; otherwise at the next start. */
+export const followsReload = (name: SettingName): boolean => settings[name].reload || following.some((section) => name.startsWith(section));
 
 /** A row without its value's type. */
 export const settingRow = (name: SettingName): Setting<unknown> => settings[name] as unknown as Setting<unknown>;

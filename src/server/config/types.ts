@@ -154,6 +154,13 @@ export const formatHostPort = ({ host, port }: HostPort): string => (isIP(host) 
 
 export const listeners = list('host:port', (t) => formatHostPort(parseHostPort(t)));
 
+/** `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`; the port is 53 unless said. */
+export function dnsServer(t: string): string {
+  const { host, port } = parseHostPort(isIP(t) === 6 ? `[${t}]:53` : isIP(t) === 4 ? `${t}:53` : t);
+  if (host === '*' || port === 0) throw new Problem(`wants "address" or "address:port", not ${quote(t)}`);
+  return formatHostPort({ host, port });
+}
+
 /** Networks as Postfix writes them: `127.0.0.0/8`, `[::1]/128`, a single address. */
 export const networks = list('networks', (t) => {
   const match = /^(?:\[([^\]]+)\]|([^/[\]]+))(?:\/(\d{1,3}))?$/.exec(t);
