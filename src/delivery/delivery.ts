@@ -15,6 +15,10 @@ export interface Hop {
   readonly tls: string | null;
   /** Login, null without. */
   readonly login: string | null;
+  /** The client is one of ours, so the message gets the fields it lacks: Date, Message-ID, From. RFC 6409 8 */
+  readonly submission?: boolean;
+  /** The client hears of each recipient apart (LMTP): nothing is kept back for those that must wait. RFC 2033 4.2 */
+  readonly replyPerRecipient?: boolean;
 }
 
 export interface RecipientResult {
@@ -27,6 +31,7 @@ export interface RecipientResult {
 export interface Delivery {
   /**
    * Stores for local recipients and queues for the rest; durable when it resolves. One result per forward path, in order.
+   * Where one reply stands for all, what cannot be stored now is queued as soon as anything else is accepted: then every fault is null.
    * Does not discard `message`.
    * @throws Fault storageFull, tooMany (hops), internal
    */

@@ -18,6 +18,8 @@ export interface Policy {
   isTrusted(address: string): boolean;
   /** What a recipient is answered, all lists up to it having spoken; null: welcome. Client, HELO and sender are judged here too (smtpd_delay_reject). */
   recipient(subject: Subject): Promise<Reply | null>;
+  /** Whether the recipient exists, for roles without restrictions. */
+  listed(subject: Subject): Reply | null;
   /** At DATA or the first BDAT. */
   data(subject: Subject): Promise<Reply | null>;
 }
@@ -74,6 +76,7 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps & { read
       if (!subject.trusted && subject.login === null && !isOurs(subject)) return relayDenied(subject);
       return unlisted(subject);
     },
+    listed: (subject) => unlisted(subject),
     data: (subject) => all(['data'], subject),
   };
 }

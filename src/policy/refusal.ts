@@ -1,4 +1,4 @@
-import { formatAddress, type Address } from '../mail/address.ts';
+import { type Address, formatAddress } from '../mail/address.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { Stage, Subject } from './subject.ts';
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { networks, type Networks } from '../net/networks.ts';
+import { type Networks, networks } from '../net/networks.ts';
 
 /** A lookup table: `inline:{a=OK, b=REJECT}`, a text file of `key action` lines, or networks with an action each. */
 export interface Table {
@@ -37,7 +37,12 @@ function inline(text: string): [string, string][] {
   if (body === undefined) throw new RangeError('inline: takes {key=action, …}');
   return body
     .split(',')
-    .map((item) => item.trim().replace(/^\{(.*)\}$/s, '$1').trim())
+    .map((item) =>
+      item
+        .trim()
+        .replace(/^\{(.*)\}$/s, '$1')
+        .trim(),
+    )
     .filter((item) => item !== '')
     .map((item) => {
       const [, key, action] = /^(\S+?)\s*=\s*(.+)$/s.exec(item) ?? [];

@@ -1,6 +1,6 @@
-import { formatAddress, type Address } from '../../mail/address.ts';
-import type { Restriction, Verdict, Where } from '../restriction.ts';
+import { type Address, formatAddress } from '../../mail/address.ts';
 import { refusal } from '../refusal.ts';
+import type { Restriction, Verdict, Where } from '../restriction.ts';
 import type { Stage, Subject } from '../subject.ts';
 import { openTable, type Table } from '../table.ts';
 

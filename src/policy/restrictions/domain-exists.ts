@@ -1,7 +1,7 @@
-import { addressLiteral } from '../../smtp/grammar/domain.ts';
 import type { Address } from '../../mail/address.ts';
-import type { PolicyDeps, Verdict } from '../restriction.ts';
+import { addressLiteral } from '../../smtp/grammar/domain.ts';
 import { refusal } from '../refusal.ts';
+import type { PolicyDeps, Verdict } from '../restriction.ts';
 import type { Subject } from '../subject.ts';
 
 /** Whether mail could be sent to a domain that is not ours. RFC 5321 5.1, null MX RFC 7505 4 */

@@ -1,5 +1,5 @@
-import type { Restriction } from '../restriction.ts';
 import { refusal } from '../refusal.ts';
+import type { Restriction } from '../restriction.ts';
 
 export const permit: Restriction = { name: 'permit', check: () => 'permit' };
 

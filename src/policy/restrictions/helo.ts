@@ -1,12 +1,11 @@
-import type { Restriction } from '../restriction.ts';
-import { refusal } from '../refusal.ts';
 import { addressLiteral, isFullyQualified, isValidHeloName } from '../../smtp/grammar/domain.ts';
+import { refusal } from '../refusal.ts';
+import type { Restriction } from '../restriction.ts';
 
 export const rejectInvalidHeloHostname: Restriction = {
   name: 'reject_invalid_helo_hostname',
   formerly: ['reject_invalid_hostname'],
-  check: (subject) =>
-    subject.helo === '' || isValidHeloName(subject.helo) ? null : refusal(501, '5.2', 'helo', subject, 'Invalid name'),
+  check: (subject) => (subject.helo === '' || isValidHeloName(subject.helo) ? null : refusal(501, '5.2', 'helo', subject, 'Invalid name')),
 };
 
 export const rejectNonFqdnHeloHostname: Restriction = {

@@ -1,8 +1,8 @@
+import type { Reply } from '../../mail/reply.ts';
 import { isFullyQualified } from '../../smtp/grammar/domain.ts';
 import { isRouted } from '../../smtp/grammar/path.ts';
-import type { Reply } from '../../mail/reply.ts';
-import type { Restriction } from '../restriction.ts';
 import { refusal, shown } from '../refusal.ts';
+import type { Restriction } from '../restriction.ts';
 import type { Subject } from '../subject.ts';
 import { domainVerdict } from './domain-exists.ts';
 

@@ -1,6 +1,6 @@
 import { isFullyQualified } from '../../smtp/grammar/domain.ts';
-import type { PolicyDeps, Restriction, Verdict } from '../restriction.ts';
 import { refusal, shown } from '../refusal.ts';
+import type { PolicyDeps, Restriction, Verdict } from '../restriction.ts';
 import type { Subject } from '../subject.ts';
 import { domainVerdict } from './domain-exists.ts';
 

@@ -49,8 +49,8 @@ export function path(text: string, strict = false): Path {
   if (text[at] === '@') {
     const written = match(domainText, text, at + 1);
     at += 1 + written.length;
-    domain = written.toLowerCase();
-    if (domain.startsWith('[') ? addressLiteral(domain) === null : !isDomain((domain = domain.replace(/\.$/, '')))) {
+    domain = written.toLowerCase().replace(/\.$/, '');
+    if (domain.startsWith('[') ? addressLiteral(domain) === null : !isDomain(domain)) {
       throw new Fault('syntax', 'domain');
     }
   }

@@ -1,0 +1,33 @@
+import type { SmtpExtension } from './command.ts';
+
+/** In the order in which EHLO lists them. RFC 5321 4.1.1.1 */
+export const extensions: readonly SmtpExtension[] = [
+  /** RFC 2920 */
+  { keyword: () => 'PIPELINING' },
+  /** RFC 1870 */
+  { keyword: ({ settings }) => `SIZE ${settings.messageSizeLimit}` },
+  { keyword: ({ settings }) => (settings.disableVrfyCommand ? null : 'VRFY') },
+  /** RFC 3207 */
+  { keyword: ({ connection }) => (connection.canStartTls ? 'STARTTLS' : null) },
+  /** RFC 4954; only where a password may be sent */
+  {
+    keyword(session) {
+      const mechanisms = session.login === null ? session.mechanisms() : [];
+      return mechanisms.length === 0 ? null : `AUTH ${mechanisms.join(' ')}`;
+    },
+  },
+  /** RFC 2034 */
+  { keyword: () => 'ENHANCEDSTATUSCODES' },
+  /** RFC 6152 */
+  { keyword: () => '8BITMIME' },
+  /** RFC 3461 */
+  { keyword: () => 'DSN' },
+  /** RFC 6531 */
+  { keyword: () => 'SMTPUTF8' },
+  /** RFC 3030 */
+  { keyword: () => 'CHUNKING' },
+  /** RFC 9422 */
+  { keyword: ({ settings }) => `LIMITS RCPTMAX=${settings.recipientLimit}` },
+  /** Postfix's XCLIENT_README */
+  { keyword: (session) => (session.maySpeakForOthers ? 'XCLIENT NAME ADDR PORT PROTO HELO LOGIN' : null) },
+];

@@ -1,0 +1,88 @@
+import { type Staged, Staging } from '../base/staging.ts';
+import type { Reply } from '../mail/reply.ts';
+import { DataScanner } from './grammar/data.ts';
+import { HeaderGate } from './grammar/header-gate.ts';
+
+/** Octets beyond the size limit that are still read and dropped, so that the client hears why. */
+const patience = 64 << 20;
+
+/** A message as it comes in: framed, in LF form, staged. */
+export class Receiver {
+  readonly #scanner: DataScanner;
+  readonly #gate = new HeaderGate();
+  readonly #staging: Staging;
+  readonly #limit: number;
+  readonly #hostname: string;
+  #staged = true;
+
+  /** @param dots DATA's transparency and end mark; not for BDAT */
+  constructor(dir: string, limit: number, hostname: string, dots: boolean) {
+    this.#scanner = new DataScanner(dots);
+    this.#staging = new Staging(dir);
+    this.#limit = limit;
+    this.#hostname = hostname;
+  }
+
+  /** Octets so far, CRLF form. */
+  get size(): number {
+    return this.#scanner.size;
+  }
+
+  /** Why the message cannot be taken, as far as it has come; null while it can. */
+  get refusal(): Reply | null {
+    const { defect } = this.#scanner;
+    if (defect === 'NUL') return { code: 550, detail: '6.0', text: 'Error: NUL octet in message' };
+    // The session ends with this one: what follows may be meant as another message. RFC 5321 2.3.8
+    if (defect !== null) return { code: 521, detail: '5.2', text: `${this.#hostname} Error: bare <${defect.slice(5)}> received` };
+    if (this.size > this.#limit) return { code: 552, detail: '3.4', text: 'Message size exceeds fixed limit' };
+    return null;
+  }
+
+  /** Too much is coming in even to be dropped. */
+  get hopeless(): boolean {
+    return this.size > this.#limit + patience;
+  }
+
+  /**
+   * @param chunk is written to
+   * @returns where the next command starts in it, -1 while the message goes on
+   */
+  take(chunk: Buffer): number | Promise<number> {
+    const { bytes, end } = this.#scanner.scan(chunk);
+    if (this.refusal !== null) {
+      if (!this.#staged) return end;
+      this.#staged = false;
+      return this.#staging.abort().then(() => end);
+    }
+    const waiting = this.#write(this.#gate.pass(bytes));
+    return waiting === undefined ? end : waiting.then(() => end);
+  }
+
+  /** The whole message; null where it was refused. */
+  async finish(): Promise<Staged | null> {
+    const ending = this.#scanner.finish();
+    if (this.refusal !== null) {
+      await this.abort();
+      return null;
+    }
+    await this.#write(this.#gate.pass(ending));
+    await this.#write(this.#gate.finish());
+    this.#staged = false;
+    return await this.#staging.finish();
+  }
+
+  async abort(): Promise<void> {
+    if (!this.#staged) return;
+    this.#staged = false;
+    await this.#staging.abort();
+  }
+
+  #write(parts: readonly Uint8Array[]): Promise<void> | undefined {
+    let waiting: Promise<void> | undefined;
+    for (const part of parts) {
+      const busy = waiting === undefined ? this.#staging.write(part) : waiting.then(() => this.#staging.write(part));
+      if (busy !== undefined) waiting = busy;
+    }
+    return waiting;
+  }
+}

@@ -1,0 +1,24 @@
+import type { Expansion } from '../directory/directory.ts';
+import type { Address } from '../mail/address.ts';
+import type { Envelope, ForwardPath } from '../mail/envelope.ts';
+import type { Reply } from '../mail/reply.ts';
+import type { Receiver } from './receiver.ts';
+
+/** From MAIL to the end of DATA. RFC 5321 3.3 */
+export interface Transaction {
+  readonly reversePath: Address | null;
+  readonly options: Pick<Envelope, 'body' | 'smtputf8' | 'ret' | 'envid' | 'requireTls'>;
+  readonly forwardPaths: ForwardPath[];
+  /** Of the last accepted recipient, for restrictions that speak at DATA. */
+  lastExpansion: Expansion | null;
+  /** RCPT commands, refused ones included. */
+  tried: number;
+  /** Between the first BDAT and the last. */
+  receiver: Receiver | null;
+  /** Why the chunks that follow are dropped. */
+  refused: Reply | null;
+}
+
+export function begin(reversePath: Address | null, options: Transaction['options']): Transaction {
+  return { reversePath, options, forwardPaths: [], lastExpansion: null, tried: 0, receiver: null, refused: null };
+}
