@@ -1,7 +1,13 @@
 import type { CommandFile } from '../command.ts';
+import { alias } from './alias.ts';
+import { auth } from './auth.ts';
 import { config } from './config.ts';
+import { domain } from './domain.ts';
+import { lookup } from './lookup.ts';
 import { mailq } from './mailq.ts';
 import { newaliases } from './newaliases.ts';
+import { pw } from './pw.ts';
 import { queue } from './queue.ts';
+import { user } from './user.ts';
 
-export const commands: readonly CommandFile[] = [config, queue, mailq, newaliases];
+export const commands: readonly CommandFile[] = [config, queue, mailq, newaliases, alias, auth, domain, lookup, pw, user];
