@@ -32,9 +32,13 @@ export function uidlFormat(format: string): UidlFormat {
   if (rest.includes('%')) throw new RangeError(`"${format}" ends inside a variable`);
   if (rest !== '') parts.push(() => rest);
   const result: UidlFormat = (facts) => parts.map((part) => part(facts)).join('');
-  if (!/%[^%]*[uvgf{]/.test(format)) throw new RangeError(`"${format}" gives every message the same name; use %u, %g or %f`);
+  if (result(one) === result(other)) throw new RangeError(`"${format}" gives every message the same name; use %u, %g or %f`);
   return result;
 }
+
+/** Two messages of one maildrop. */
+const one: UidlFacts = { uid: 1, uidValidity: 1, guid: 'a', fileName: 'a,S=1' };
+const other: UidlFacts = { uid: 2, uidValidity: 1, guid: 'b', fileName: 'b,S=1' };
 
 const letters: Record<string, (facts: UidlFacts) => string | number> = {
   u: (facts) => facts.uid,
