@@ -1,0 +1,382 @@
+import { join } from 'node:path';
+import type { Log } from '../base/log.ts';
+import { Fault } from '../mail/fault.ts';
+import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
+import type { SearchKey } from '../mail/search.ts';
+import { fetchRows } from './fetch.ts';
+import { placeOf } from './files/name.ts';
+import { canonicalName, parents } from './files/paths.ts';
+import { folderStamp } from './files/stamp.ts';
+import { Freshness } from './freshness.ts';
+import { openFile } from './message-file.ts';
+import type { CommandName, Commands } from './protocol.ts';
+import type { Reader } from './reader.ts';
+import { searchMailbox } from './search.ts';
+import type { StoreSettings } from './settings.ts';
+import type {
+  AccountStore,
+  Appended,
+  ChangeFeed,
+  Changes,
+  Column,
+  Copied,
+  FlagChange,
+  FlagRow,
+  MailAccount,
+  Mailbox,
+  MailboxSnapshot,
+  MailboxStatus,
+  MessageFile,
+  MessageRow,
+  NewMessage,
+  StoreResult,
+} from './store.ts';
+import type { MailboxRecord } from './tables/mailbox.ts';
+import type { StoreThreads } from './threads.ts';
+import { View } from './view.ts';
+import { watchFolder } from './watcher.ts';
+import type { IncomingMessage } from './writer/append.ts';
+import type { CopiedTo } from './writer/copy.ts';
+
+/** A mailbox of more messages is read by a store thread when it is first selected. */
+const loadOffLoop = 2000;
+
+export interface AccountDeps {
+  readonly settings: StoreSettings;
+  readonly threads: StoreThreads;
+  readonly feed: ChangeFeed;
+  readonly log: Log;
+  /** The loop's connection to the index, open now. */
+  readonly reader: () => Reader;
+  readonly onRelease: () => void;
+}
+
+/** One account as the sessions of this process see it. */
+export class Account implements AccountStore {
+  account: MailAccount;
+  readonly #deps: AccountDeps;
+  readonly #root: string;
+  readonly #views = new Map<number, View>();
+  readonly #freshness: Freshness;
+  readonly #watches = new Map<number, { count: number; readonly stop: () => void }>();
+
+  constructor(account: MailAccount, deps: AccountDeps) {
+    this.account = account;
+    this.#deps = deps;
+    this.#root = join(account.home, deps.settings.maildir);
+    this.#freshness = new Freshness(this.#root, (mailbox, missing) => this.#call('scan', { mailbox, missing }), deps.log);
+  }
+
+  release(): void {
+    this.#deps.onRelease();
+  }
+
+  /** Forgets what is kept in memory. */
+  forget(): void {
+    this.#views.clear();
+  }
+
+  close(): void {
+    this.#freshness.close();
+    for (const { stop } of this.#watches.values()) stop();
+    this.#watches.clear();
+    this.#views.clear();
+  }
+
+  #call<N extends CommandName>(
+    command: N,
+    request: Commands[N]['request'],
+    transfer?: readonly ArrayBuffer[],
+  ): Promise<Commands[N]['result']> {
+    return this.#deps.threads.call(this.account, command, request, transfer);
+  }
+
+  get #reader(): Reader {
+    return this.#deps.reader();
+  }
+
+  list(): readonly Mailbox[] {
+    const reader = this.#reader;
+    const subscribed = new Set(reader.account.subscriptions());
+    const found = reader.all().map((record) => mailboxOf(record, subscribed));
+    const names = new Set(found.map(({ name }) => name));
+    for (const { name } of [...found]) {
+      for (const parent of parents(name)) {
+        const known = canonicalName(parent);
+        if (names.has(known)) continue;
+        names.add(known);
+        found.push({ ...nowhere, name: known, subscribed: subscribed.has(known) });
+      }
+    }
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  find(name: string): Mailbox | null {
+    const reader = this.#reader;
+    const record = reader.mailboxes.find(canonicalName(name));
+    return record === undefined ? null : mailboxOf(record, new Set(reader.account.subscriptions()));
+  }
+
+  get(id: MailboxId): Mailbox | null {
+    const reader = this.#reader;
+    const record = reader.find(id);
+    return record === undefined ? null : mailboxOf(record, new Set(reader.account.subscriptions()));
+  }
+
+  async create(name: string, specialUse: string | null = null): Promise<Mailbox> {
+    return this.#known(await this.#call('create', { name, specialUse }));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#call('rename', { from, to });
+  }
+
+  async delete(name: string): Promise<void> {
+    await this.#call('delete', { name });
+  }
+
+  async subscribe(name: string, subscribed: boolean): Promise<void> {
+    await this.#call('subscribe', { name, subscribed });
+  }
+
+  subscriptions(): readonly string[] {
+    return this.#reader.account.subscriptions();
+  }
+
+  async setSpecialUse(name: string, specialUse: string | null): Promise<void> {
+    await this.#call('setSpecialUse', { name, specialUse });
+  }
+
+  status(id: MailboxId): MailboxStatus {
+    const reader = this.#reader;
+    const record = reader.mailbox(id);
+    return {
+      messages: record.messages,
+      unseen: record.unseen,
+      recent: record.firstRecent >= record.uidNext ? 0 : reader.messages.countFrom(id, record.firstRecent),
+      deleted: record.deleted,
+      size: record.bytes,
+      deletedSize: record.deletedBytes,
+      uidNext: record.uidNext as Uid,
+      uidValidity: record.uidValidity as UidValidity,
+      highestModSeq: record.modseq as ModSeq,
+    };
+  }
+
+  async refresh(id: MailboxId): Promise<void> {
+    await this.#refreshList();
+    const record = this.#reader.mailbox(id);
+    const view = this.#view(id);
+    if (view.isCold && record.messages > loadOffLoop) view.fill(await this.#call('load', { mailbox: id }));
+    await this.#freshness.check(record);
+  }
+
+  /** Folders made or taken away by other programs. */
+  async #refreshList(): Promise<void> {
+    if (folderStamp(this.#root) === this.#reader.account.get().rootStamp) return;
+    await this.#call('scan', { mailbox: null, missing: [] });
+  }
+
+  #view(id: number): View {
+    let view = this.#views.get(id);
+    if (view === undefined) this.#views.set(id, (view = new View()));
+    return view;
+  }
+
+  snapshot(id: MailboxId): MailboxSnapshot {
+    return this.#view(id).snapshot(this.#reader, id);
+  }
+
+  keywords(id: MailboxId): readonly string[] {
+    const reader = this.#reader;
+    reader.mailbox(id);
+    return reader.mailboxes.keywords(id);
+  }
+
+  changes(id: MailboxId, since: ModSeq): Changes {
+    const reader = this.#reader;
+    reader.mailbox(id);
+    return reader.atOnce(() => {
+      const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
+      const more = reader.messages.hasMoreKeywords(id);
+      const changed = reader.messages
+        .changedSince(id, since)
+        .map(({ uid, flags, modseq }) => flagRow(uid, flags, modseq, more ? reader.messages.moreKeywordsOf(id, uid) : []));
+      return {
+        uidNext: record.uidNext as Uid,
+        highestModSeq: record.modseq as ModSeq,
+        changed,
+        expunged: reader.tombstones.since(id, since) as Uid[],
+        complete: since >= record.tombstoneFloor,
+      };
+    });
+  }
+
+  async claimRecent(id: MailboxId): Promise<Uid> {
+    const { firstRecent, uidNext } = this.#reader.mailbox(id);
+    if (firstRecent === uidNext) return firstRecent as Uid;
+    return (await this.#call('claimRecent', { mailbox: id })) as Uid;
+  }
+
+  firstRecent(id: MailboxId): Uid {
+    return this.#reader.mailbox(id).firstRecent as Uid;
+  }
+
+  fetch(id: MailboxId, uids: ArrayLike<number>, columns: readonly Column[]): IterableIterator<readonly MessageRow[]> {
+    return fetchRows(() => this.#reader, this.#root, id, uids, columns);
+  }
+
+  async openMessage(id: MailboxId, uid: Uid): Promise<MessageFile> {
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const reader = this.#reader;
+      const { folder } = reader.mailbox(id);
+      const row = reader.messages.get(id, uid);
+      if (row === undefined) throw new Fault('expunged', `${uid}`);
+      // A rename that follows an answer may be done before its row says so.
+      const places = [row.origin ?? join(folder, row.file), join(folder, placeOf(row.file, row.flags))];
+      for (const place of places) {
+        const file = openFile(join(this.#root, place));
+        if (file !== null) return file;
+      }
+      await this.#call('scan', { mailbox: id, missing: [] });
+    }
+    throw new Fault('expunged', `file of ${uid} is missing`);
+  }
+
+  search(id: MailboxId, key: SearchKey): Promise<Uint32Array> {
+    return searchMailbox(this, this.#reader.mailbox(id).id as MailboxId, key);
+  }
+
+  async append(
+    mailbox: string,
+    messages: readonly NewMessage[],
+    options: { readonly autocreate?: boolean } = {},
+  ): Promise<readonly Appended[]> {
+    const transfer: ArrayBuffer[] = [];
+    const request = {
+      mailbox,
+      autocreate: options.autocreate ?? false,
+      quota: this.account.quota,
+      messages: messages.map((message) => incoming(message, transfer)),
+    };
+    const { mailbox: id, uids, modseqs } = await this.#call('append', request, transfer);
+    const known = this.#known(id);
+    return uids.map((uid, i) => ({ mailbox: known, uid: uid as Uid, modSeq: modseqs[i]! as ModSeq }));
+  }
+
+  async store(id: MailboxId, uids: ArrayLike<number>, change: FlagChange, unchangedSince?: ModSeq): Promise<StoreResult> {
+    const request = { mailbox: id, uids: Uint32Array.from(uids), change, unchangedSince: unchangedSince ?? null };
+    const result = await this.#call('store', request);
+    const rows: FlagRow[] = [];
+    result.uids.forEach((uid, i) => rows.push(flagRow(uid, result.flags[i]!, result.modseqs[i]!, result.more.get(uid) ?? [])));
+    return { rows, modified: result.modified as Uid[] };
+  }
+
+  async copy(id: MailboxId, uids: ArrayLike<number>, target: string): Promise<Copied> {
+    return this.#copied(await this.#call('copy', { mailbox: id, uids: Uint32Array.from(uids), target, quota: this.account.quota }));
+  }
+
+  async move(id: MailboxId, uids: ArrayLike<number>, target: string): Promise<Copied> {
+    return this.#copied(await this.#call('move', { mailbox: id, uids: Uint32Array.from(uids), target, quota: 0 }));
+  }
+
+  #copied({ target, sources, targets }: CopiedTo): Copied {
+    return { target: this.#known(target), sources: Array.from(sources) as Uid[], targets: Array.from(targets) as Uid[] };
+  }
+
+  #known(id: number): Mailbox {
+    const found = this.get(id as MailboxId);
+    if (found === null) throw new Fault('noSuchMailbox', `mailbox ${id}`);
+    return found;
+  }
+
+  async expunge(id: MailboxId, uids?: ArrayLike<number>, force = false): Promise<readonly Uid[]> {
+    const request = { mailbox: id, uids: uids === undefined ? null : Uint32Array.from(uids), force };
+    return Array.from(await this.#call('expunge', request)) as Uid[];
+  }
+
+  usage(): { readonly bytes: number; readonly messages: number } {
+    const { bytes, messages } = this.#reader.account.get();
+    return { bytes, messages };
+  }
+
+  watch(id: MailboxId | null, listener: () => void): () => void {
+    const unsubscribe = this.#deps.feed.subscribe(this.account.address, (hint) => {
+      if (hint.mailbox === id) listener();
+    });
+    const unwatch = id === null ? null : this.#watchFolder(id, listener);
+    return () => {
+      unsubscribe();
+      unwatch?.();
+    };
+  }
+
+  /** Other programs: changes of theirs become rows, and so hints, when the folder is looked at. Other processes of ours: their rows are there. */
+  #watchFolder(id: MailboxId, listener: () => void): () => void {
+    let heard = this.#reader.mailbox(id).modseq;
+    let watch = this.#watches.get(id);
+    if (watch === undefined) {
+      const stop = watchFolder(join(this.#root, this.#reader.mailbox(id).folder), () => void this.#look(id));
+      this.#watches.set(id, (watch = { count: 0, stop }));
+    }
+    watch.count++;
+    this.#lookers.add(look);
+    const looked = this.#lookers;
+    function look(record: MailboxRecord): void {
+      if (record.id !== id || record.modseq === heard) return;
+      heard = record.modseq;
+      listener();
+    }
+    return () => {
+      looked.delete(look);
+      const current = this.#watches.get(id);
+      if (current === undefined || --current.count > 0) return;
+      current.stop();
+      this.#watches.delete(id);
+    };
+  }
+
+  readonly #lookers = new Set<(record: MailboxRecord) => void>();
+
+  async #look(id: MailboxId): Promise<void> {
+    try {
+      await this.refresh(id);
+      const record = this.#reader.mailbox(id);
+      for (const look of [...this.#lookers]) look(record);
+    } catch (error) {
+      if (!(error instanceof Fault)) this.#deps.log.error({ err: error }, 'could not look at a watched folder');
+    }
+  }
+}
+
+const nowhere = { id: 0 as MailboxId, uidValidity: 0 as UidValidity, mailboxId: '', specialUse: null, selectable: false } as const;
+
+function mailboxOf(record: MailboxRecord, subscribed: ReadonlySet<string>): Mailbox {
+  return {
+    id: record.id as MailboxId,
+    name: record.name,
+    uidValidity: record.uidValidity as UidValidity,
+    mailboxId: record.objectId,
+    specialUse: record.specialUse,
+    selectable: true,
+    subscribed: subscribed.has(record.name),
+  };
+}
+
+function flagRow(uid: number, flags: number, modseq: number, moreKeywords: readonly string[]): FlagRow {
+  return { uid: uid as Uid, flags, moreKeywords, modSeq: modseq as ModSeq };
+}
+
+/** A small message goes to the thread as one piece of memory of its own, a large one by its file's name. */
+function incoming({ message, prefix, flags, internalDate, deliveryKey }: NewMessage, transfer: ArrayBuffer[]): IncomingMessage {
+  const rest = { flags, internalDate: internalDate ?? null, deliveryKey: deliveryKey ?? null };
+  if (message.file !== null) return { bytes: null, file: message.file, prefix: prefix ?? null, ...rest };
+  const bytes = new Uint8Array((prefix?.length ?? 0) + message.size);
+  let at = 0;
+  for (const chunk of prefix === undefined ? message.chunks : [prefix, ...message.chunks]) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  transfer.push(bytes.buffer);
+  return { bytes, file: null, prefix: null, ...rest };
+}

@@ -1,0 +1,20 @@
+import type { ChangeFeed, ChangeHint } from './store.ts';
+
+/** Carries hints between the sessions of one process. */
+export function inProcessFeed(): ChangeFeed {
+  const listeners = new Map<string, Set<(hint: ChangeHint) => void>>();
+  return {
+    publish(hint) {
+      for (const listener of [...(listeners.get(hint.account) ?? [])]) listener(hint);
+    },
+    subscribe(account, listener) {
+      let known = listeners.get(account);
+      if (known === undefined) listeners.set(account, (known = new Set()));
+      known.add(listener);
+      return () => {
+        known.delete(listener);
+        if (known.size === 0 && listeners.get(account) === known) listeners.delete(account);
+      };
+    },
+  };
+}

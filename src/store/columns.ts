@@ -1,0 +1,51 @@
+/** Rows `uid, flags, modseq` in any order as arrays in UID order. */
+export function columnsOf(rows: Iterable<readonly [number, number, number]>, expected: number) {
+  let size = expected;
+  let uids = new Uint32Array(size);
+  let flags = new Uint32Array(size);
+  let modseqs = new Float64Array(size);
+  let n = 0;
+  let isSorted = true;
+  for (const row of rows) {
+    if (n === size) {
+      size = Math.max(64, size * 2);
+      [uids, flags, modseqs] = [grown(uids, size), grown(flags, size), grown(modseqs, size)];
+    }
+    if (n > 0 && uids[n - 1]! > row[0]) isSorted = false;
+    uids[n] = row[0];
+    flags[n] = row[1];
+    modseqs[n++] = row[2];
+  }
+  const cut = { uids: uids.subarray(0, n), flags: flags.subarray(0, n), modseqs: modseqs.subarray(0, n) };
+  return isSorted ? cut : sorted(cut);
+}
+
+export type Columns = { uids: Uint32Array<ArrayBuffer>; flags: Uint32Array<ArrayBuffer>; modseqs: Float64Array<ArrayBuffer> };
+
+function sorted({ uids, flags, modseqs }: Columns): Columns {
+  // UID and place in one double sort fast as numbers: 32 + 21 bits.
+  const place = 2 ** 21;
+  if (uids.length >= place) {
+    const order = Uint32Array.from(uids, (_, i) => i).sort((a, b) => uids[a]! - uids[b]!);
+    return {
+      uids: uids.slice().sort(),
+      flags: Uint32Array.from(order, (i) => flags[i]!),
+      modseqs: Float64Array.from(order, (i) => modseqs[i]!),
+    };
+  }
+  const keys = Float64Array.from(uids, (uid, i) => uid * place + i).sort();
+  const result = { uids: new Uint32Array(keys.length), flags: new Uint32Array(keys.length), modseqs: new Float64Array(keys.length) };
+  keys.forEach((key, to) => {
+    const from = key % place;
+    result.uids[to] = uids[from]!;
+    result.flags[to] = flags[from]!;
+    result.modseqs[to] = modseqs[from]!;
+  });
+  return result;
+}
+
+export function grown<A extends Uint32Array | Float64Array>(array: A, size: number): A {
+  const bigger = new (array.constructor as new (size: number) => A)(size);
+  bigger.set(array);
+  return bigger;
+}

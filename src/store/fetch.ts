@@ -1,0 +1,121 @@
+import { hash } from 'node:crypto';
+import { join } from 'node:path';
+import type { ModSeq, Uid } from '../mail/numbers.ts';
+import { parseFileName, splitPath } from './files/name.ts';
+import type { Reader } from './reader.ts';
+import type { Column, MessageRow } from './store.ts';
+import type { ContentColumn } from './tables/content.ts';
+import type { MessageRecord } from './tables/message.ts';
+import { factsOfFile } from './writer/content.ts';
+
+/** Rows read at a step. */
+const step = 200;
+
+/** The part of a file's name that MOVE and COPY keep. */
+export const uniqueOf = (file: string): string => parseFileName(splitPath(file).name).unique;
+
+/** Without folder, flags and `N=`. */
+function fileNameOf(file: string): string {
+  const { unique, fields } = parseFileName(splitPath(file).name);
+  return unique + fields;
+}
+
+/** RFC 8474 5.1: 1 to 255 of A-Z a-z 0-9 _ - */
+export const emailIdOf = (file: string): string => `M${hash('sha1', uniqueOf(file), 'base64url')}`;
+
+class Row {
+  readonly uid: Uid;
+  readonly flags: number;
+  readonly moreKeywords: readonly string[];
+  readonly modSeq: ModSeq;
+  readonly internalDate: number;
+  readonly size: number;
+  readonly saveDate: number;
+  readonly threadId: null = null;
+  readonly #file: string;
+
+  constructor(record: MessageRecord, more: readonly string[]) {
+    this.uid = record.uid as Uid;
+    this.flags = record.flags;
+    this.moreKeywords = more;
+    this.modSeq = record.modseq as ModSeq;
+    this.internalDate = record.internalDate;
+    this.size = record.size;
+    this.saveDate = record.saveDate;
+    this.#file = record.file;
+  }
+
+  get emailId(): string {
+    return emailIdOf(this.#file);
+  }
+
+  get unique(): string {
+    return uniqueOf(this.#file);
+  }
+}
+
+/** Rows of those of `uids` that exist. */
+export function* fetchRows(
+  reader: () => Reader,
+  root: string,
+  id: number,
+  uids: ArrayLike<number>,
+  columns: readonly Column[],
+): IterableIterator<readonly MessageRow[]> {
+  const stored = columns.filter((column): column is ContentColumn => column !== 'header' && column !== 'fileName');
+  const wantsName = columns.includes('fileName');
+  const wantsHeader = columns.includes('header');
+  for (let from = 0; from < uids.length; from += step) {
+    const to = Math.min(from + step, uids.length);
+    const source = reader();
+    const folder = source.mailbox(id).folder;
+    yield source.atOnce(() => {
+      const content = stored.length > 0 ? source.contents.reader(stored) : null;
+      const more = source.messages.hasMoreKeywords(id);
+      return records(source, id, uids, from, to).map((record) => {
+        const row: MessageRow = new Row(record, more ? source.messages.moreKeywordsOf(id, record.uid) : []);
+        if (columns.length === 0) return row;
+        if (wantsName) Object.assign(row, { fileName: fileNameOf(record.file) });
+        if (stored.length === 0 && !wantsHeader) return row;
+        if (record.contentId === null) return Object.assign(row, readNow(join(root, record.origin ?? join(folder, record.file)), columns));
+        if (content !== null) Object.assign(row, content(record.contentId));
+        if (wantsHeader) Object.assign(row, { header: source.contents.header(record.contentId) });
+        return row;
+      });
+    });
+  }
+}
+
+function records(source: Reader, id: number, uids: ArrayLike<number>, from: number, to: number): MessageRecord[] {
+  const [first, last] = [uids[from]!, uids[to - 1]!];
+  if (last - first < 2 * (to - from)) {
+    let next = from;
+    return source.messages.range(id, first, last).filter(({ uid }) => {
+      while (next < to && uids[next]! < uid) next++;
+      return next < to && uids[next] === uid;
+    });
+  }
+  const found: MessageRecord[] = [];
+  for (let i = from; i < to; i++) {
+    const record = source.messages.get(id, uids[i]!);
+    if (record !== undefined) found.push(record);
+  }
+  return found;
+}
+
+/** A message adopted from another program whose content is not in the index yet. */
+function readNow(path: string, columns: readonly Column[]): Partial<MessageRow> {
+  const read = factsOfFile(path);
+  if (read === null) return columns.includes('header') ? { header: null } : {};
+  const { facts, header } = read;
+  const all: Record<Exclude<Column, 'fileName'>, unknown> = {
+    envelope: Buffer.from(facts.envelope, 'latin1'),
+    bodyStructure: Buffer.from(facts.bodyStructure, 'latin1'),
+    body: Buffer.from(facts.body, 'latin1'),
+    structure: JSON.stringify(facts.root),
+    header: header === null ? null : Buffer.from(header),
+    preview: facts.preview,
+    sortKeys: JSON.stringify(facts.sortKeys),
+  };
+  return Object.fromEntries(columns.flatMap((column) => (column === 'fileName' ? [] : [[column, all[column]]])));
+}

@@ -1,0 +1,72 @@
+import { closeSync, constants, fstatSync, openSync, read as readFd, readSync } from 'node:fs';
+import type { MessageFile } from './store.ts';
+
+/** Opens a plain file; null where there is none of that name. Links are not followed. */
+export function openFile(path: string): MessageFile | null {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENOTDIR') return null;
+    throw error;
+  }
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) {
+    closeSync(fd);
+    return null;
+  }
+  return new OpenFile(fd, stat.size);
+}
+
+class OpenFile implements MessageFile {
+  readonly size: number;
+  readonly #fd: number;
+  #reads = 0;
+  #isClosed = false;
+
+  constructor(fd: number, size: number) {
+    this.#fd = fd;
+    this.size = size;
+  }
+
+  readSync(position: number, length: number): Buffer {
+    const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.size - position)));
+    let at = 0;
+    while (at < buffer.length) {
+      const n = readSync(this.#fd, buffer, at, buffer.length - at, position + at);
+      if (n === 0) break;
+      at += n;
+    }
+    return buffer.subarray(0, at);
+  }
+
+  async read(position: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.size - position)));
+    this.#reads++;
+    try {
+      let at = 0;
+      while (at < buffer.length) {
+        const n = await this.#some(buffer, at, position + at);
+        if (n === 0) break;
+        at += n;
+      }
+      return buffer.subarray(0, at);
+    } finally {
+      if (--this.#reads === 0 && this.#isClosed) closeSync(this.#fd);
+    }
+  }
+
+  #some(buffer: Buffer, at: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      readFd(this.#fd, buffer, at, buffer.length - at, position, (error, n) => (error === null ? resolve(n) : reject(error)));
+    });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // A read under way keeps the descriptor, so that its number is not given to another file.
+    if (this.#reads === 0) closeSync(this.#fd);
+  }
+}

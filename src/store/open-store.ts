@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import type { Log } from '../base/log.ts';
+import type { MailboxId, ModSeq } from '../mail/numbers.ts';
+import { Account } from './account.ts';
+import { inProcessFeed } from './change-feed.ts';
+import { Reader } from './reader.ts';
+import type { StoreSettings } from './settings.ts';
+import type { AccountStore, ChangeFeed, MailAccount, MailStore } from './store.ts';
+import { StoreThreads } from './threads.ts';
+import { indexName } from './writer/account-writer.ts';
+
+export interface StoreDeps {
+  readonly log: Log;
+  /** Hints to and from other processes; in this process alone when absent. */
+  readonly feed?: ChangeFeed;
+}
+
+interface Entry {
+  readonly account: Account;
+  uses: number;
+  used: number;
+  reader: Reader | null;
+  opening: Promise<void> | null;
+}
+
+/** Maildir on disk, an index beside it. */
+export function openStore(settings: StoreSettings, deps: StoreDeps): MailStore {
+  return new MaildirStore(settings, deps);
+}
+
+class MaildirStore implements MailStore {
+  readonly #settings: StoreSettings;
+  readonly #log: Log;
+  readonly #feed: ChangeFeed;
+  readonly #threads: StoreThreads;
+  readonly #entries = new Map<string, Entry>();
+  #readers = 0;
+  #clock = 0;
+
+  constructor(settings: StoreSettings, { log, feed = inProcessFeed() }: StoreDeps) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#feed = feed;
+    this.#threads = new StoreThreads(settings, {
+      log,
+      onHint: ({ account, mailbox, modseq }) => feed.publish({ account, mailbox: mailbox as MailboxId | null, modSeq: modseq as ModSeq }),
+    });
+  }
+
+  async open(account: MailAccount): Promise<AccountStore> {
+    let entry = this.#entries.get(account.home);
+    if (entry === undefined) {
+      const fresh: Entry = { account: null as unknown as Account, uses: 0, used: 0, reader: null, opening: null };
+      const made = new Account(account, {
+        settings: this.#settings,
+        threads: this.#threads,
+        feed: this.#feed,
+        log: this.#log.child({ address: account.address }),
+        reader: () => this.#reader(fresh),
+        onRelease: () => {
+          fresh.uses--;
+        },
+      });
+      entry = Object.assign(fresh, { account: made });
+      this.#entries.set(account.home, entry);
+      entry.opening = this.#threads.call(account, 'open', {});
+    }
+    entry.uses++;
+    try {
+      if (entry.opening !== null) await entry.opening;
+      entry.opening = null;
+    } catch (error) {
+      entry.uses--;
+      if (this.#entries.get(account.home) === entry) this.#entries.delete(account.home);
+      throw error;
+    }
+    // Quota and name may have been changed since.
+    entry.account.account = account;
+    entry.used = ++this.#clock;
+    this.#evict();
+    return entry.account;
+  }
+
+  async close(): Promise<void> {
+    for (const { account, reader } of this.#entries.values()) {
+      account.close();
+      reader?.close();
+    }
+    this.#entries.clear();
+    await this.#threads.close();
+  }
+
+  #reader(entry: Entry): Reader {
+    if (entry.reader !== null && !entry.reader.isCurrent()) {
+      entry.reader.close();
+      entry.reader = null;
+      this.#readers--;
+      entry.account.forget();
+    }
+    if (entry.reader === null) {
+      entry.reader = new Reader(join(entry.account.account.home, indexName));
+      this.#readers++;
+    }
+    entry.used = ++this.#clock;
+    return entry.reader;
+  }
+
+  /** Accounts nobody uses go first; of the others only the connection, which opens again when it is needed. */
+  #evict(): void {
+    if (this.#entries.size > this.#settings.openAccounts) {
+      const idle = [...this.#entries]
+        .filter(([, entry]) => entry.uses === 0 && entry.opening === null)
+        .sort((a, b) => a[1].used - b[1].used);
+      for (const [home, entry] of idle.slice(0, this.#entries.size - this.#settings.openAccounts)) {
+        entry.account.close();
+        this.#drop(entry);
+        this.#entries.delete(home);
+      }
+    }
+    if (this.#readers <= this.#settings.openAccounts) return;
+    const open = [...this.#entries.values()].filter((entry) => entry.reader !== null).sort((a, b) => a.used - b.used);
+    for (const entry of open.slice(0, this.#readers - this.#settings.openAccounts)) this.#drop(entry);
+  }
+
+  #drop(entry: Entry): void {
+    if (entry.reader === null) return;
+    entry.reader.close();
+    entry.reader = null;
+    this.#readers--;
+  }
+}

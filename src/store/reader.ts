@@ -1,0 +1,85 @@
+import { statSync } from 'node:fs';
+import { type Database, openDatabase } from '../db/open.ts';
+import { dataVersion } from '../db/transaction.ts';
+import { Fault } from '../mail/fault.ts';
+import { accountTable } from './tables/account.ts';
+import { contentTable } from './tables/content.ts';
+import { type MailboxRecord, mailboxTable } from './tables/mailbox.ts';
+import { messageTable } from './tables/message.ts';
+import { tombstoneTable } from './tables/tombstone.ts';
+
+/** Milliseconds between looks at whether the index is still the same file. */
+const identityInterval = 1000;
+
+/** The loop's own connection to one account's index: reads only, never waits for a writer. */
+export class Reader {
+  readonly db: Database;
+  readonly account: ReturnType<typeof accountTable>;
+  readonly mailboxes: ReturnType<typeof mailboxTable>;
+  readonly messages: ReturnType<typeof messageTable>;
+  readonly contents: ReturnType<typeof contentTable>;
+  readonly tombstones: ReturnType<typeof tombstoneTable>;
+  readonly #file: string;
+  readonly #inode: number;
+  #checked = Date.now();
+  #version = -1;
+  readonly #records = new Map<number, MailboxRecord | undefined>();
+  #all: readonly MailboxRecord[] | null = null;
+  readonly #together: (work: () => unknown) => unknown;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.db = openDatabase(file, { readOnly: true, cacheSize: 1 << 20 });
+    this.#inode = statSync(file).ino;
+    this.account = accountTable(this.db);
+    this.mailboxes = mailboxTable(this.db);
+    this.messages = messageTable(this.db);
+    this.contents = contentTable(this.db);
+    this.tombstones = tombstoneTable(this.db);
+    this.#together = this.db.transaction((work: () => unknown) => work());
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  /** False once the index has been replaced by another file. */
+  isCurrent(): boolean {
+    const now = Date.now();
+    if (Math.abs(now - this.#checked) < identityInterval) return true;
+    this.#checked = now;
+    return statSync(this.#file, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  /** Reads of `work` see one moment. */
+  atOnce<T>(work: () => T): T {
+    return this.#together(work) as T;
+  }
+
+  #fresh(): void {
+    const version = dataVersion(this.db);
+    if (version === this.#version) return;
+    this.#version = version;
+    this.#records.clear();
+    this.#all = null;
+  }
+
+  /** @throws Fault noSuchMailbox */
+  mailbox(id: number): MailboxRecord {
+    const found = this.find(id);
+    if (found === undefined) throw new Fault('noSuchMailbox', `mailbox ${id}`);
+    return found;
+  }
+
+  find(id: number): MailboxRecord | undefined {
+    this.#fresh();
+    if (!this.#records.has(id)) this.#records.set(id, this.mailboxes.get(id));
+    return this.#records.get(id);
+  }
+
+  all(): readonly MailboxRecord[] {
+    this.#fresh();
+    this.#all ??= this.mailboxes.all();
+    return this.#all;
+  }
+}

@@ -1,0 +1,30 @@
+/** What the store is told once, at start. */
+export interface StoreSettings {
+  /** Maildir below an account's home; '' = the home itself. */
+  readonly maildir: string;
+  /** Store threads of this process. */
+  readonly threads: number;
+  /** Accounts whose index a thread and the loop keep open each. */
+  readonly openAccounts: number;
+  /** Made and subscribed when an account's mail is first made: name to special use. RFC 6154 */
+  readonly mailboxes: readonly (readonly [name: string, specialUse: string])[];
+  /** Octets that must stay free on the disk for new mail to be taken; 0 = no check. */
+  readonly minFree: number;
+  /** Mailboxes an account may have. */
+  readonly mailboxLimit: number;
+}
+
+export const storeDefaults: StoreSettings = {
+  maildir: 'Maildir',
+  threads: 2,
+  openAccounts: 256,
+  mailboxes: [
+    ['Drafts', '\\Drafts'],
+    ['Sent', '\\Sent'],
+    ['Junk', '\\Junk'],
+    ['Trash', '\\Trash'],
+    ['Archive', '\\Archive'],
+  ],
+  minFree: 16 << 20,
+  mailboxLimit: 10_000,
+};

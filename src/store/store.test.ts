@@ -1,0 +1,166 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLog } from '../base/log.ts';
+import { stagedBytes } from '../base/staging.ts';
+import type { AccountId, ModSeq, Uid } from '../mail/numbers.ts';
+import { openStore } from './open-store.ts';
+import { storeDefaults } from './settings.ts';
+import type { AccountStore, MailStore } from './store.ts';
+
+let dir: string;
+let store: MailStore;
+let n = 0;
+const log = { ...silentLog, warn: console.warn, error: console.error, child: () => log };
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'postcote-store-'));
+  store = openStore(storeDefaults, { log });
+});
+afterAll(async () => {
+  await store.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const message = (subject: string, body = 'text\n') =>
+  stagedBytes(Buffer.from(`From: a@example.com\nTo: b@example.com\nSubject: ${subject}\n\n${body}`));
+const account = (quota = 0) => ({ id: ++n as AccountId, address: `user${n}@example.com`, home: join(dir, `user${n}`), quota });
+const inbox = (mail: AccountStore) => mail.find('INBOX')!;
+const uidsOf = (mail: AccountStore, name: string) => [...mail.snapshot(mail.find(name)!.id).uids];
+
+describe('a new account', () => {
+  it('has its mailboxes, subscribed', async () => {
+    const mail = await store.open(account());
+    expect(mail.list().map(({ name, specialUse, subscribed }) => [name, specialUse, subscribed])).toEqual([
+      ['Archive', '\\Archive', true],
+      ['Drafts', '\\Drafts', true],
+      ['INBOX', null, true],
+      ['Junk', '\\Junk', true],
+      ['Sent', '\\Sent', true],
+      ['Trash', '\\Trash', true],
+    ]);
+    mail.release();
+  });
+});
+
+describe('append', () => {
+  it('puts a message into new/ with what the contract says in its name', async () => {
+    const mail = await store.open(account());
+    const [done] = await mail.append('INBOX', [{ message: message('one'), prefix: Buffer.from('Return-Path: <>\n'), flags: [] }]);
+    expect(done!.uid).toBe(1);
+    const [name] = readdirSync(join(mail.account.home, 'Maildir/new'));
+    expect(name).toMatch(/^\d+\.M\d+P\d+Q\d+R[0-9a-f]+\.[^,]+,S=\d+,W=\d+,N=[0-9a-z]+\.1$/);
+    const text = readFileSync(join(mail.account.home, 'Maildir/new', name!), 'utf8');
+    expect(text).toMatch(/^Return-Path: <>\nFrom: a@/);
+    const { id } = inbox(mail);
+    expect(mail.status(id)).toMatchObject({ messages: 1, unseen: 1, recent: 1, uidNext: 2, size: text.length + 6 });
+    const [rows] = [...mail.fetch(id, [1], ['envelope', 'header', 'structure', 'preview'])];
+    expect(rows![0]).toMatchObject({ uid: 1, flags: 0, size: text.length + 6 });
+    expect(rows![0]!.header!.toString()).toBe(text.slice(0, text.indexOf('\n\n') + 2));
+    expect(rows![0]!.envelope!.toString()).toContain('"one"');
+    const file = await mail.openMessage(id, 1 as Uid);
+    expect(file.readSync(0, 1000).toString()).toBe(text);
+    file.close();
+    mail.release();
+  });
+});
+
+describe('flags, expunge, copy, move', () => {
+  it('agree with the files soon after', async () => {
+    const mail = await store.open(account());
+    const { id } = inbox(mail);
+    for (let i = 0; i < 5; i++) await mail.append('INBOX', [{ message: message(`m${i}`), flags: i === 4 ? ['\\Seen', '$Junk'] : [] }]);
+    const before = mail.snapshot(id);
+    const { rows } = await mail.store(id, [1, 2, 99], { op: 'add', flags: ['\\Seen', '\\Deleted', 'work'] });
+    expect(rows.map(({ uid, flags }) => [uid, flags])).toEqual([
+      [1, 1 | 8 | 64],
+      [2, 1 | 8 | 64],
+    ]);
+    expect(mail.keywords(id)).toEqual(['$Junk', 'work']);
+    expect([...before.flags]).toEqual([0, 0, 0, 0, 33]);
+    expect([...mail.snapshot(id).flags]).toEqual([73, 73, 0, 0, 33]);
+    expect(mail.changes(id, before.highestModSeq).changed.map(({ uid }) => uid)).toEqual([1, 2]);
+    expect((await mail.store(id, [1], { op: 'add', flags: ['\\Flagged'] }, before.highestModSeq)).modified).toEqual([1]);
+    expect(await mail.expunge(id)).toEqual([1, 2]);
+    expect(mail.changes(id, before.highestModSeq)).toMatchObject({ changed: [], expunged: [1, 2], complete: true });
+    const copied = await mail.copy(id, [3, 5], 'Sent');
+    expect(copied).toMatchObject({ sources: [3, 5], targets: [1, 2], target: { name: 'Sent' } });
+    const moved = await mail.move(id, [3, 4], 'Trash');
+    expect(moved).toMatchObject({ sources: [3, 4], targets: [1, 2] });
+    const trash = mail.find('Trash')!.id;
+    const file = await mail.openMessage(trash, 2 as Uid);
+    expect(file.readSync(0, 1000).toString()).toContain('Subject: m3');
+    file.close();
+    expect(uidsOf(mail, 'INBOX')).toEqual([5]);
+    expect(mail.usage().messages).toBe(5);
+    await expect.poll(() => readdirSync(join(mail.account.home, 'Maildir/.Trash/new')).length).toBe(2);
+    expect(readdirSync(join(mail.account.home, 'Maildir/cur'))).toHaveLength(1);
+    expect(readdirSync(join(mail.account.home, 'Maildir/new'))).toHaveLength(0);
+    expect(
+      readdirSync(join(mail.account.home, 'Maildir/.Sent/cur'))
+        .map((name) => name.split(':')[1])
+        .sort(),
+    ).toEqual(['2,', '2,Sa']);
+    mail.release();
+  });
+});
+
+describe('mailboxes', () => {
+  it('are made with parents, renamed with children, deleted', async () => {
+    const mail = await store.open(account());
+    await mail.create('Lists/日本語/a.b');
+    await mail.append('Lists/日本語/a.b', [{ message: message('x'), flags: [] }]);
+    expect(readdirSync(join(mail.account.home, 'Maildir')).filter((name) => name.startsWith('.Lists'))).toEqual([
+      '.Lists',
+      '.Lists.&ZeVnLIqe-',
+      '.Lists.&ZeVnLIqe-.a&AC4-b',
+    ]);
+    await mail.rename('Lists', 'Old');
+    expect(uidsOf(mail, 'Old/日本語/a.b')).toEqual([1]);
+    await expect(mail.create('Old')).rejects.toMatchObject({ kind: 'mailboxExists' });
+    await expect(mail.create('a//b')).rejects.toMatchObject({ kind: 'badName' });
+    await mail.delete('Old/日本語');
+    expect(
+      mail
+        .list()
+        .filter(({ name }) => name.startsWith('Old'))
+        .map(({ name, selectable }) => [name, selectable]),
+    ).toEqual([
+      ['Old', true],
+      ['Old/日本語', false],
+      ['Old/日本語/a.b', true],
+    ]);
+    await mail.append('INBOX', [{ message: message('y'), flags: [] }]);
+    await mail.rename('INBOX', 'Saved');
+    expect(uidsOf(mail, 'INBOX')).toEqual([]);
+    expect(uidsOf(mail, 'Saved')).toEqual([1]);
+    mail.release();
+  });
+});
+
+describe('quota', () => {
+  it('refuses what does not fit', async () => {
+    const mail = await store.open(account(200));
+    await mail.append('INBOX', [{ message: message('a'), flags: [] }]);
+    await expect(mail.append('INBOX', [{ message: message('b', 'x'.repeat(200)), flags: [] }])).rejects.toMatchObject({
+      kind: 'overQuota',
+    });
+    expect(mail.usage().messages).toBe(1);
+    mail.release();
+  });
+});
+
+describe('watch', () => {
+  it('hears of mail', async () => {
+    const mail = await store.open(account());
+    const { id } = inbox(mail);
+    let heard = 0;
+    const stop = mail.watch(id, () => heard++);
+    await mail.append('INBOX', [{ message: message('a'), flags: [] }]);
+    expect(heard).toBe(1);
+    expect(mail.changes(id, 0 as ModSeq).changed).toHaveLength(1);
+    stop();
+    mail.release();
+  });
+});

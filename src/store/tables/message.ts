@@ -1,0 +1,127 @@
+import type { Database } from '../../db/open.ts';
+
+export interface FlagRecord {
+  readonly uid: number;
+  readonly flags: number;
+  readonly modseq: number;
+}
+
+export interface MessageRecord extends FlagRecord {
+  readonly internalDate: number;
+  readonly saveDate: number;
+  readonly size: number;
+  readonly fileSize: number;
+  readonly dirty: number;
+  readonly contentId: number | null;
+  readonly file: string;
+  readonly origin: string | null;
+}
+
+export type FileRecord = Pick<MessageRecord, 'uid' | 'flags' | 'file' | 'origin' | 'dirty'>;
+
+const columns = `uid, flags, modseq, internal_date AS internalDate, save_date AS saveDate, size, file_size AS fileSize, dirty,
+  content_id AS contentId, file, origin`;
+
+/** Rows of tables `message` and `more_keyword`. */
+export function messageTable(db: Database) {
+  const insert = db.prepare<
+    [number, number, number, number, number, number, number, number, number, number | null, string, string | null]
+  >(`
+    INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const get = db.prepare<[number, number], MessageRecord>(`SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid = ?`);
+  const range = db.prepare<[number, number, number], MessageRecord>(
+    `SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid BETWEEN ? AND ? ORDER BY uid`,
+  );
+  const allFlags = db
+    .prepare<[number], [number, number, number]>('SELECT uid, flags, modseq FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ?')
+    .raw();
+  const changed = db.prepare<[number, number], FlagRecord>(
+    'SELECT uid, flags, modseq FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ? AND modseq > ? ORDER BY +uid',
+  );
+  const countFrom = db.prepare<[number, number], number>('SELECT count(*) FROM message WHERE mailbox_id = ? AND uid >= ?').pluck();
+  const files = db.prepare<[number], FileRecord>('SELECT uid, flags, file, origin, dirty FROM message WHERE mailbox_id = ?');
+  const newFiles = db.prepare<[number], FileRecord>(
+    `SELECT uid, flags, file, origin, dirty FROM message INDEXED BY message_new WHERE mailbox_id = ? AND substr(file, 1, 4) = 'new/'`,
+  );
+  const dirty = db.prepare<[number], FileRecord & { mailbox: number }>(
+    'SELECT mailbox_id AS mailbox, uid, flags, file, origin, dirty FROM message INDEXED BY message_dirty WHERE dirty = 1 LIMIT ?',
+  );
+  const isOrigin = db.prepare<[string], number>('SELECT 1 FROM message INDEXED BY message_dirty WHERE dirty = 1 AND origin = ?').pluck();
+  const highest = db.prepare<[number], number | null>('SELECT max(uid) FROM message WHERE mailbox_id = ?').pluck();
+  const deletedUids = db.prepare<[number], number>('SELECT uid FROM message WHERE mailbox_id = ? AND flags & 8 <> 0 ORDER BY uid').pluck();
+  const setFlags = db.prepare<[number, number, number, number]>(
+    'UPDATE message SET flags = ?, modseq = ?, dirty = 1 WHERE mailbox_id = ? AND uid = ?',
+  );
+  const adoptFlags = db.prepare<[number, number, string, number, number]>(
+    'UPDATE message SET flags = ?, modseq = ?, file = ? WHERE mailbox_id = ? AND uid = ?',
+  );
+  const setFile = db.prepare<[string, number, number, number]>(
+    'UPDATE message SET file = ?, origin = NULL, dirty = ? WHERE mailbox_id = ? AND uid = ?',
+  );
+  const remove = db.prepare<[number, number]>('DELETE FROM message WHERE mailbox_id = ? AND uid = ?');
+  const removeAll = db.prepare<[number]>('DELETE FROM message WHERE mailbox_id = ?');
+  const markAllDirty = db.prepare('UPDATE message SET dirty = 1');
+  const unread = db.prepare<[number], { mailbox: number; uid: number }>(
+    'SELECT mailbox_id AS mailbox, uid FROM message INDEXED BY message_unread WHERE content_id IS NULL LIMIT ?',
+  );
+  const setContent = db.prepare<[number, number, number, number, number]>(
+    'UPDATE message SET content_id = ?, size = ?, file_size = ? WHERE mailbox_id = ? AND uid = ?',
+  );
+  const more = db.prepare<[number], { uid: number; names: string }>('SELECT uid, names FROM more_keyword WHERE mailbox_id = ?');
+  const moreOf = db.prepare<[number, number], string>('SELECT names FROM more_keyword WHERE mailbox_id = ? AND uid = ?').pluck();
+  const anyMore = db.prepare<[number], number>('SELECT 1 FROM more_keyword WHERE mailbox_id = ? LIMIT 1').pluck();
+  const putMore = db.prepare<[number, number, string]>('INSERT OR REPLACE INTO more_keyword (mailbox_id, uid, names) VALUES (?, ?, ?)');
+  const removeMore = db.prepare<[number, number]>('DELETE FROM more_keyword WHERE mailbox_id = ? AND uid = ?');
+  const removeAllMore = db.prepare<[number]>('DELETE FROM more_keyword WHERE mailbox_id = ?');
+
+  return {
+    insert(mailbox: number, row: MessageRecord) {
+      const { uid, flags, modseq, internalDate, saveDate, size, fileSize, dirty: behind, contentId, file, origin } = row;
+      insert.run(mailbox, uid, flags, modseq, internalDate, saveDate, size, fileSize, behind, contentId, file, origin);
+    },
+    get: (mailbox: number, uid: number): MessageRecord | undefined => get.get(mailbox, uid),
+    range: (mailbox: number, from: number, to: number): MessageRecord[] => range.all(mailbox, from, to),
+    /** Uid, flags, modseq of all, in no order: walks an index that holds just these. */
+    allFlags: (mailbox: number): IterableIterator<[number, number, number]> => allFlags.iterate(mailbox),
+    /** In UID order. The `+` has SQLite walk the modseq index, not the whole mailbox. RFC 7162 3.1.4 */
+    changedSince: (mailbox: number, modseq: number): FlagRecord[] => changed.all(mailbox, modseq),
+    countFrom: (mailbox: number, uid: number): number => countFrom.get(mailbox, uid)!,
+    files: (mailbox: number): FileRecord[] => files.all(mailbox),
+    newFiles: (mailbox: number): FileRecord[] => newFiles.all(mailbox),
+    dirty: (limit: number) => dirty.all(limit),
+    /** Whether a file below the Maildir waits there to be moved to another mailbox. */
+    isOrigin: (path: string): boolean => isOrigin.get(path) !== undefined,
+    highestUid: (mailbox: number): number => highest.get(mailbox) ?? 0,
+    deletedUids: (mailbox: number): number[] => deletedUids.all(mailbox),
+    setFlags: (mailbox: number, uid: number, flags: number, modseq: number) => setFlags.run(flags, modseq, mailbox, uid),
+    /** What another program said by renaming the file. */
+    adoptFlags: (mailbox: number, uid: number, flags: number, modseq: number, file: string) =>
+      adoptFlags.run(flags, modseq, file, mailbox, uid),
+    setFile: (mailbox: number, uid: number, file: string, behind: boolean) => setFile.run(file, behind ? 1 : 0, mailbox, uid),
+    remove(mailbox: number, uid: number) {
+      remove.run(mailbox, uid);
+    },
+    removeAll(mailbox: number) {
+      removeAll.run(mailbox);
+      removeAllMore.run(mailbox);
+    },
+    markAllDirty: () => markAllDirty.run(),
+    /** Messages whose content was not read yet. */
+    unread: (limit: number) => unread.all(limit),
+    setContent: (mailbox: number, uid: number, content: number, size: number, fileSize: number) =>
+      setContent.run(content, size, fileSize, mailbox, uid),
+    hasMoreKeywords: (mailbox: number): boolean => anyMore.get(mailbox) !== undefined,
+    moreKeywords(mailbox: number): Map<number, readonly string[]> {
+      return new Map(more.all(mailbox).map(({ uid, names }) => [uid, JSON.parse(names) as string[]]));
+    },
+    moreKeywordsOf(mailbox: number, uid: number): readonly string[] {
+      const names = moreOf.get(mailbox, uid);
+      return names === undefined ? [] : (JSON.parse(names) as string[]);
+    },
+    setMoreKeywords(mailbox: number, uid: number, names: readonly string[]) {
+      if (names.length === 0) removeMore.run(mailbox, uid);
+      else putMore.run(mailbox, uid, JSON.stringify(names));
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import type { ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
+import { type Columns, columnsOf, grown } from './columns.ts';
+import type { Reader } from './reader.ts';
+import type { MailboxSnapshot } from './store.ts';
+
+/** A mailbox's UIDs, flags and modseqs as arrays, brought up to date from what changed. Arrays handed out are never written again. */
+export class View {
+  #uids: Uint32Array<ArrayBuffer> = new Uint32Array(0);
+  #flags: Uint32Array<ArrayBuffer> = new Uint32Array(0);
+  #modseqs: Float64Array<ArrayBuffer> = new Float64Array(0);
+  #size = 0;
+  /** modseq of the mailbox the arrays stand for; -1: nothing read yet. */
+  #highest = -1;
+  #snapshot: MailboxSnapshot | null = null;
+
+  get isCold(): boolean {
+    return this.#highest === -1;
+  }
+
+  /** Takes what a store thread has read. */
+  fill(loaded: { uids: Uint32Array; flags: Uint32Array; modseqs: Float64Array; highest: number }): void {
+    if (!this.isCold) return;
+    this.#set(loaded as Columns);
+    this.#highest = loaded.highest;
+  }
+
+  #set({ uids, flags, modseqs }: Columns): void {
+    this.#uids = uids;
+    this.#flags = flags;
+    this.#modseqs = modseqs;
+    this.#size = uids.length;
+  }
+
+  snapshot(reader: Reader, id: number): MailboxSnapshot {
+    const known = reader.mailbox(id);
+    const last = this.#snapshot;
+    if (last !== null && known.modseq === this.#highest && last.uidNext === known.uidNext && last.uidValidity === known.uidValidity)
+      return last;
+    return reader.atOnce(() => {
+      // Inside the read transaction: row and messages of one moment.
+      const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
+      if (record.modseq !== this.#highest) this.#update(reader, id, record.modseq, record.tombstoneFloor, record.messages);
+      const size = this.#size;
+      this.#snapshot = {
+        uidValidity: record.uidValidity as UidValidity,
+        uidNext: record.uidNext as Uid,
+        highestModSeq: record.modseq as ModSeq,
+        uids: this.#uids.subarray(0, size),
+        flags: this.#flags.subarray(0, size),
+        modSeqs: this.#modseqs.subarray(0, size),
+        moreKeywords: reader.messages.hasMoreKeywords(id) ? (reader.messages.moreKeywords(id) as Map<Uid, readonly string[]>) : none,
+      };
+      return this.#snapshot;
+    });
+  }
+
+  #update(reader: Reader, id: number, highest: number, floor: number, expected: number): void {
+    const from = this.#highest;
+    this.#highest = highest;
+    if (from < floor || from > highest) return this.#set(columnsOf(reader.messages.allFlags(id), expected));
+    const changed = reader.messages.changedSince(id, from);
+    const gone = reader.tombstones.since(id, from);
+    let isCopied = false;
+    const own = (): void => {
+      if (isCopied) return;
+      isCopied = true;
+      this.#flags = this.#flags.slice();
+      this.#modseqs = this.#modseqs.slice();
+    };
+    const first = this.#size;
+    for (const { uid, flags, modseq } of changed) {
+      const at = find(this.#uids, first, uid);
+      if (at !== -1) {
+        own();
+        this.#flags[at] = flags;
+        this.#modseqs[at] = modseq;
+      } else if (this.#size === 0 || uid > this.#uids[this.#size - 1]!) this.#append(uid, flags, modseq);
+      // A UID below those known appears only after a recovery.
+      else return this.#set(columnsOf(reader.messages.allFlags(id), expected));
+    }
+    if (gone.length > 0) this.#remove(new Set(gone));
+  }
+
+  /** Beyond what was handed out: earlier snapshots do not see it. */
+  #append(uid: number, flags: number, modseq: number): void {
+    const n = this.#size++;
+    if (n === this.#uids.length) {
+      const size = Math.max(64, Math.ceil(n * 1.25));
+      [this.#uids, this.#flags, this.#modseqs] = [grown(this.#uids, size), grown(this.#flags, size), grown(this.#modseqs, size)];
+    }
+    this.#uids[n] = uid;
+    this.#flags[n] = flags;
+    this.#modseqs[n] = modseq;
+  }
+
+  #remove(gone: ReadonlySet<number>): void {
+    const uids = new Uint32Array(this.#size);
+    const flags = new Uint32Array(this.#size);
+    const modseqs = new Float64Array(this.#size);
+    let n = 0;
+    for (let i = 0; i < this.#size; i++) {
+      if (gone.has(this.#uids[i]!)) continue;
+      uids[n] = this.#uids[i]!;
+      flags[n] = this.#flags[i]!;
+      modseqs[n++] = this.#modseqs[i]!;
+    }
+    [this.#uids, this.#flags, this.#modseqs, this.#size] = [uids, flags, modseqs, n];
+  }
+}
+
+const none: ReadonlyMap<Uid, readonly string[]> = new Map();
+
+/** Place of `uid` among the first `size`, -1 where it is not. */
+export function find(uids: Uint32Array, size: number, uid: number): number {
+  let low = 0;
+  let high = size - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const found = uids[middle]!;
+    if (found === uid) return middle;
+    if (found < uid) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}

@@ -1,0 +1,328 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { syncFolder } from '../../base/durable-file.ts';
+import type { Log } from '../../base/log.ts';
+import { migrate } from '../../db/migrate.ts';
+import { type Database, openDatabase, type Synchronous, setSynchronous, sqliteFault } from '../../db/open.ts';
+import { transaction } from '../../db/transaction.ts';
+import { Fault } from '../../mail/fault.ts';
+import { firstKeywordBit, flagBits, lettered, systemFlag } from '../../mail/flags.ts';
+import { columnsOf } from '../columns.ts';
+import { writeKeywordFile } from '../files/keyword-file.ts';
+import { writeMailboxFile } from '../files/mailbox-file.ts';
+import { folderStamp } from '../files/stamp.ts';
+import type { StoreSettings } from '../settings.ts';
+import { accountTable } from '../tables/account.ts';
+import { contentTable } from '../tables/content.ts';
+import { type MailboxRecord, mailboxTable } from '../tables/mailbox.ts';
+import { messageTable } from '../tables/message.ts';
+import { tombstoneTable } from '../tables/tombstone.ts';
+
+/** UIDs set aside at a time in a folder's synced file. */
+const uidBlock = 1000;
+export const indexName = 'postcote.sqlite';
+
+/** One mutation. `prepare` and `sync` come before the transaction, `run` inside it. */
+export interface Operation<R = unknown> {
+  /** Its commit must survive power loss by itself (STORE, EXPUNGE, MOVE); otherwise the file's name carries what the row says. */
+  readonly durable: boolean;
+  prepare?(): void;
+  sync?(): void;
+  run(): R;
+  /** Removes what `prepare` left. Called always, last. */
+  dispose?(): void;
+}
+
+export interface Outcome {
+  readonly value?: unknown;
+  readonly error?: unknown;
+}
+
+export interface AccountNames {
+  readonly address: string;
+  readonly home: string;
+}
+
+export interface Hint {
+  readonly mailbox: number | null;
+  readonly modseq: number;
+}
+
+interface Touched {
+  readonly folder: string;
+  /** Whether the stamps were as recorded before we began. */
+  readonly known: boolean;
+}
+
+/** One account's files and rows, as a store thread changes them. Everything here blocks. */
+export class AccountWriter {
+  readonly address: string;
+  readonly home: string;
+  /** The Maildir. */
+  readonly root: string;
+  readonly settings: StoreSettings;
+  readonly log: Log;
+  readonly db: Database;
+  readonly account: ReturnType<typeof accountTable>;
+  readonly mailboxes: ReturnType<typeof mailboxTable>;
+  readonly messages: ReturnType<typeof messageTable>;
+  readonly contents: ReturnType<typeof contentTable>;
+  readonly tombstones: ReturnType<typeof tombstoneTable>;
+  readonly inode: number;
+  #level: Synchronous = 'FULL';
+  #modseq = 0;
+  #touched = new Map<number, Touched>();
+  #undo: (() => void)[] = [];
+  #hints = new Map<number | null, number>();
+  #folders = new Set<string>();
+
+  constructor(names: AccountNames, settings: StoreSettings, log: Log) {
+    this.address = names.address;
+    this.home = names.home;
+    this.root = join(names.home, settings.maildir);
+    this.settings = settings;
+    this.log = log.child({ address: names.address });
+    this.db = openDatabase(this.indexFile, { busyTimeout: 20_000, cacheSize: 1 << 20, walAutocheckpoint: 2000 });
+    try {
+      migrate(this.db, 'account');
+      this.inode = statSync(this.indexFile).ino;
+      this.account = accountTable(this.db);
+      this.mailboxes = mailboxTable(this.db);
+      this.messages = messageTable(this.db);
+      this.contents = contentTable(this.db);
+      this.tombstones = tombstoneTable(this.db);
+    } catch (error) {
+      this.db.close();
+      throw error;
+    }
+  }
+
+  get indexFile(): string {
+    return join(this.home, indexName);
+  }
+
+  /** False when another process has set the index aside, or someone deleted it. */
+  isCurrent(): boolean {
+    return statSync(this.indexFile, { throwIfNoEntry: false })?.ino === this.inode;
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  path(mailbox: Pick<MailboxRecord, 'folder'>, file = ''): string {
+    return join(this.root, mailbox.folder, file);
+  }
+
+  /**
+   * Runs prepared operations as one transaction, each undone alone when it fails. Answers may go out only after
+   * `takeFolders` have been synced.
+   */
+  run(operations: readonly Operation[]): Outcome[] {
+    const outcomes: Outcome[] = [];
+    try {
+      this.#setLevel(operations.some((operation) => operation.durable) ? 'FULL' : 'NORMAL');
+      this.transaction(() => {
+        for (const operation of operations) outcomes.push(this.#runOne(operation));
+      });
+    } catch (error) {
+      const fault = sqliteFault(error, this.indexFile);
+      return operations.map(() => ({ error: fault }));
+    }
+    return outcomes;
+  }
+
+  /** For work that belongs to no request: recovery, settling, scans. */
+  transaction<T>(work: () => T, level?: Synchronous): T {
+    if (this.db.inTransaction) return work();
+    if (level !== undefined) this.#setLevel(level);
+    try {
+      return transaction(this.db, () => {
+        this.#modseq = 0;
+        const result = work();
+        this.#recordStamps();
+        if (this.#modseq > 0) this.account.setModseq(this.#modseq);
+        return result;
+      });
+    } catch (error) {
+      this.#hints.clear();
+      this.#undoFrom(0);
+      throw error;
+    } finally {
+      this.#touched.clear();
+      this.#undo = [];
+    }
+  }
+
+  #runOne(operation: Operation): Outcome {
+    const undoFrom = this.#undo.length;
+    this.account.savepoint();
+    try {
+      const value = operation.run();
+      this.account.release();
+      return { value };
+    } catch (error) {
+      if (!this.db.inTransaction) throw error;
+      this.account.rollback();
+      this.#undoFrom(undoFrom);
+      return { error: sqliteFault(error, this.indexFile) };
+    }
+  }
+
+  #undoFrom(first: number): void {
+    for (const step of this.#undo.splice(first).reverse()) {
+      try {
+        step();
+      } catch (error) {
+        this.log.warn({ err: error }, 'could not undo a file operation');
+      }
+    }
+  }
+
+  #setLevel(level: Synchronous): void {
+    if (this.#level === level) return;
+    setSynchronous(this.db, level);
+    this.#level = level;
+  }
+
+  /** Called when the transaction does not commit. */
+  onUndo(step: () => void): void {
+    this.#undo.push(step);
+  }
+
+  /** A folder that must be synced before the answer goes out. */
+  syncLater(folder: string): void {
+    this.#folders.add(folder);
+  }
+
+  takeFolders(): string[] {
+    const folders = [...this.#folders];
+    this.#folders.clear();
+    return folders;
+  }
+
+  takeHints(): Hint[] {
+    const hints = [...this.#hints].map(([mailbox, modseq]) => ({ mailbox, modseq }));
+    this.#hints.clear();
+    return hints;
+  }
+
+  /** A modification sequence above all given before. Inside a transaction. RFC 7162 3.1 */
+  nextModseq(): number {
+    const last = this.#modseq > 0 ? this.#modseq : this.account.get().modseq;
+    this.#modseq = Math.max(last + 1, Date.now() * 1000);
+    return this.#modseq;
+  }
+
+  hint(mailbox: number | null, modseq: number): void {
+    this.#hints.set(mailbox, modseq);
+  }
+
+  /** The list of mailboxes changed. Inside a transaction. */
+  listChanged(): void {
+    const modseq = this.nextModseq();
+    this.account.setList(modseq);
+    this.hint(null, modseq);
+  }
+
+  /** Says that files in `new/` or `cur/` are about to be changed by us, so that this is not taken for another program's work. */
+  touch(mailbox: MailboxRecord): void {
+    if (this.#touched.has(mailbox.id)) return;
+    const known =
+      mailbox.newStamp === folderStamp(this.path(mailbox, 'new')) && mailbox.curStamp === folderStamp(this.path(mailbox, 'cur'));
+    this.#touched.set(mailbox.id, { folder: mailbox.folder, known });
+  }
+
+  #recordStamps(): void {
+    for (const [id, { folder, known }] of this.#touched) {
+      if (!known) continue;
+      this.mailboxes.setStamps(id, folderStamp(join(this.root, folder, 'new')), folderStamp(join(this.root, folder, 'cur')), Date.now());
+    }
+  }
+
+  /** @throws Fault noSuchMailbox */
+  mailbox(id: number): MailboxRecord {
+    const found = this.mailboxes.get(id);
+    if (found === undefined) throw new Fault('noSuchMailbox', `mailbox ${id}`);
+    return found;
+  }
+
+  /** @throws Fault noSuchMailbox */
+  named(name: string): MailboxRecord {
+    const found = this.mailboxes.find(name);
+    if (found === undefined) throw new Fault('noSuchMailbox', name);
+    return found;
+  }
+
+  /**
+   * Draws `count` UIDs. The folder's synced file says first that they are taken, so that a commit lost with the power
+   * never leads to one being given twice.
+   */
+  drawUids(mailbox: MailboxRecord, count: number, modseq: number): number {
+    const first = mailbox.uidNext;
+    const next = first + count;
+    if (next > 0xffff_ffff) throw new Fault('unavailable', `${mailbox.name} has used up its UIDs`);
+    if (next - 1 > mailbox.uidReserved) this.reserve(mailbox, Math.min(next + uidBlock, 0xffff_ffff));
+    this.mailboxes.advance(mailbox.id, next, modseq);
+    this.hint(mailbox.id, modseq);
+    return first;
+  }
+
+  /** Writes the folder's file. */
+  reserve(mailbox: MailboxRecord, reserved = mailbox.uidReserved): void {
+    const { uidValidity, objectId, specialUse } = mailbox;
+    const highest = mailbox.folder === '' ? Math.max(uidValidity, this.account.get().uidValidity) : 0;
+    writeMailboxFile(this.path(mailbox), { uidValidity, reserved, objectId, specialUse, highest });
+    this.mailboxes.setReserved(mailbox.id, reserved);
+  }
+
+  /** Bits and names without a letter for flag names; new keywords get a letter while there are some. RFC 9051 2.3.2 */
+  flagsOf(mailbox: MailboxRecord, names: readonly string[], create: boolean): { readonly bits: number; readonly more: string[] } {
+    let bits = 0;
+    const more: string[] = [];
+    let known: string[] | null = null;
+    for (const name of names) {
+      const system = systemFlag(name);
+      if (system !== null) bits |= flagBits[system];
+      if (name.startsWith('\\')) continue;
+      if (!/^[\x21-\x7e]{1,128}$/.test(name)) throw new Fault('badName', 'keyword');
+      known ??= this.mailboxes.keywords(mailbox.id);
+      const lower = name.toLowerCase();
+      let letter = known.findIndex((one) => one.toLowerCase() === lower);
+      if (letter === -1 && create && known.length < lettered) {
+        letter = known.length;
+        known.push(name);
+        writeKeywordFile(this.path(mailbox), known);
+        this.mailboxes.addKeyword(mailbox.id, letter, name);
+      }
+      if (letter !== -1) bits |= 1 << (firstKeywordBit + letter);
+      else if (!more.some((one) => one.toLowerCase() === lower)) more.push(name);
+    }
+    return { bits, more };
+  }
+
+  /** Makes the folder of a mailbox, synced but for its parent. */
+  makeFolder(folder: string): void {
+    const path = join(this.root, folder);
+    for (const part of ['', 'tmp', 'new', 'cur']) mkdirSync(join(path, part), { recursive: true, mode: 0o700 });
+    syncFolder(path);
+  }
+
+  /** All UIDs, flags and modseqs of a mailbox, in UID order. */
+  view(id: number): { uids: Uint32Array; flags: Uint32Array; modseqs: Float64Array; highest: number } {
+    return transaction(this.db, () => {
+      const { messages, modseq } = this.mailbox(id);
+      return { ...columnsOf(this.messages.allFlags(id), messages), highest: modseq };
+    });
+  }
+
+  /** Removes all rows of a mailbox. Inside a transaction. */
+  forget(id: number): void {
+    this.messages.removeAll(id);
+    this.tombstones.removeAll(id);
+    this.contents.removeUnused();
+    this.mailboxes.remove(id);
+    this.listChanged();
+    this.hint(id, this.nextModseq());
+  }
+}

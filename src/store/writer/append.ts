@@ -1,0 +1,214 @@
+import { closeSync, constants, fsyncSync, futimesSync, openSync, readSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeWhole } from '../../base/durable-file.ts';
+import { Fault } from '../../mail/fault.ts';
+import { FactsReader, messageFacts } from '../../mail/mime/facts.ts';
+import type { MessageFacts } from '../../mail/mime/part.ts';
+import { baseName, lettersOfBits, uniqueName } from '../files/name.ts';
+import { canonicalName } from '../files/paths.ts';
+import { longestHeader } from '../tables/content.ts';
+import type { MailboxRecord } from '../tables/mailbox.ts';
+import type { AccountWriter, Operation } from './account-writer.ts';
+import { createMailbox } from './mailboxes.ts';
+
+/** A message as it reaches the store thread. */
+export interface IncomingMessage {
+  /** The whole, prefix included; null when it is in `file`. */
+  readonly bytes: Uint8Array | null;
+  readonly file: string | null;
+  readonly prefix: Uint8Array | null;
+  readonly flags: readonly string[];
+  readonly internalDate: number | null;
+  readonly deliveryKey: string | null;
+}
+
+export interface AppendRequest {
+  readonly mailbox: string;
+  readonly autocreate: boolean;
+  /** Octets the account may hold, 0 = no limit. */
+  readonly quota: number;
+  readonly messages: readonly IncomingMessage[];
+}
+
+export interface AppendedTo {
+  readonly mailbox: number;
+  readonly uids: readonly number[];
+  readonly modseqs: readonly number[];
+}
+
+interface StagedFile {
+  readonly unique: string;
+  readonly path: string;
+  fd: number;
+  facts: MessageFacts;
+  header: Uint8Array | null;
+  internalDate: number;
+}
+
+/** Delivery and APPEND: `tmp/` written and synced, then name, row and UID in one transaction, then the folder synced. */
+export function append(writer: AccountWriter, request: AppendRequest): Operation<AppendedTo> {
+  const staged: StagedFile[] = [];
+  return {
+    // A queue's retry must find its key after a power cut, too.
+    durable: request.messages.some((message) => message.deliveryKey !== null),
+    prepare() {
+      checkRoom(writer);
+      for (const message of request.messages) staged.push(stage(writer, message));
+    },
+    sync() {
+      for (const file of staged) {
+        fsyncSync(file.fd);
+        closeSync(file.fd);
+        file.fd = -1;
+      }
+    },
+    run: () => place(writer, request, staged),
+    dispose() {
+      for (const file of staged) {
+        if (file.fd !== -1) closeSync(file.fd);
+        rmSync(file.path, { force: true });
+      }
+    },
+  };
+}
+
+const freeChecked = new Map<string, { at: number; free: number }>();
+
+/** New mail is refused while little is free, so that flags and expunging still work. */
+function checkRoom(writer: AccountWriter): void {
+  const { minFree } = writer.settings;
+  if (minFree === 0) return;
+  const now = Date.now();
+  let known = freeChecked.get(writer.root);
+  if (known === undefined || now - known.at > 1000 || now < known.at) {
+    const { bavail, bsize } = statfsSync(writer.root);
+    known = { at: now, free: bavail * bsize };
+    if (freeChecked.size > 1000) freeChecked.clear();
+    freeChecked.set(writer.root, known);
+  }
+  if (known.free < minFree) throw new Fault('storageFull', `${known.free} octets free on the disk of ${writer.root}`);
+}
+
+function stage(writer: AccountWriter, message: IncomingMessage): StagedFile {
+  const now = Date.now();
+  const unique = uniqueName(now);
+  const path = join(writer.root, 'tmp', unique);
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  try {
+    const { facts, header } = message.file === null ? writeBytes(fd, message.bytes!) : copyFile(fd, message.file, message.prefix);
+    const internalDate = message.internalDate ?? now;
+    futimesSync(fd, now / 1000, internalDate / 1000);
+    return { unique, path, fd, facts, header, internalDate };
+  } catch (error) {
+    closeSync(fd);
+    rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+function writeBytes(fd: number, bytes: Uint8Array): { facts: MessageFacts; header: Uint8Array | null } {
+  writeWhole(fd, bytes);
+  const facts = messageFacts(bytes);
+  return { facts, header: facts.headerSize <= longestHeader ? bytes.subarray(0, facts.headerSize) : null };
+}
+
+function copyFile(fd: number, file: string, prefix: Uint8Array | null): { facts: MessageFacts; header: Uint8Array | null } {
+  const reader = new FactsReader();
+  const start: Uint8Array[] = [];
+  let kept = 0;
+  const take = (chunk: Uint8Array): void => {
+    writeWhole(fd, chunk);
+    reader.write(chunk);
+    if (kept < longestHeader) start.push(chunk.slice(0, longestHeader - kept));
+    kept += chunk.length;
+  };
+  if (prefix !== null) take(prefix);
+  const source = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const buffer = Buffer.allocUnsafe(1 << 18);
+    for (;;) {
+      const length = readSync(source, buffer, 0, buffer.length, null);
+      if (length === 0) break;
+      take(buffer.subarray(0, length));
+    }
+  } finally {
+    closeSync(source);
+  }
+  const facts = reader.end();
+  return { facts, header: facts.headerSize <= longestHeader ? Buffer.concat(start).subarray(0, facts.headerSize) : null };
+}
+
+function place(writer: AccountWriter, request: AppendRequest, staged: readonly StagedFile[]): AppendedTo {
+  const name = canonicalName(request.mailbox);
+  let mailbox = writer.mailboxes.find(name);
+  if (mailbox === undefined && request.autocreate) mailbox = createMailbox(writer, name, null);
+  if (mailbox === undefined) throw new Fault('noSuchMailbox', name);
+  if (request.quota > 0) {
+    const more = staged.reduce((sum, { facts }) => sum + facts.virtualSize, 0);
+    if (writer.account.get().bytes + more > request.quota) throw new Fault('overQuota', writer.address);
+  }
+  const modseq = writer.nextModseq();
+  const result = { mailbox: mailbox.id, uids: [] as number[], modseqs: [] as number[] };
+  const fresh = staged.map((file, i) => {
+    const key = request.messages[i]!.deliveryKey;
+    const before = key === null ? undefined : writer.tombstones.delivered(mailbox.id, key);
+    return { file, message: request.messages[i]!, key, before };
+  });
+  const wanted = fresh.filter(({ before }) => before === undefined).length;
+  if (wanted > 0) writer.touch(mailbox);
+  let uid = wanted > 0 ? writer.drawUids(mailbox, wanted, modseq) : 0;
+  for (const { file, message, key, before } of fresh) {
+    if (before === undefined) {
+      insert(writer, mailbox, file, message.flags, uid, modseq);
+      if (key !== null) writer.tombstones.addDelivery(mailbox.id, key, uid, modseq);
+    }
+    result.uids.push(before?.uid ?? uid);
+    result.modseqs.push(before?.modseq ?? modseq);
+    if (before === undefined) uid++;
+  }
+  return result;
+}
+
+function insert(
+  writer: AccountWriter,
+  mailbox: MailboxRecord,
+  staged: StagedFile,
+  flags: readonly string[],
+  uid: number,
+  modseq: number,
+): void {
+  const { facts, header, internalDate } = staged;
+  const { bits, more } = writer.flagsOf(mailbox, flags, true);
+  const base = baseName({ unique: staged.unique, fields: `,S=${facts.size},W=${facts.virtualSize}` }, mailbox.uidValidity, uid);
+  const folder = bits === 0 ? 'new' : 'cur';
+  const file = bits === 0 ? `new/${base}` : `cur/${base}:2,${lettersOfBits(bits)}`;
+  const target = writer.path(mailbox, file);
+  moveInto(staged.path, target);
+  writer.onUndo(() => rmSync(target, { force: true }));
+  writer.syncLater(writer.path(mailbox, folder));
+  const contentId = writer.contents.insert(facts, header);
+  writer.messages.insert(mailbox.id, {
+    uid,
+    flags: bits,
+    modseq,
+    internalDate,
+    saveDate: Date.now(),
+    size: facts.virtualSize,
+    fileSize: facts.size,
+    dirty: 0,
+    contentId,
+    file,
+    origin: null,
+  });
+  if (more.length > 0) writer.messages.setMoreKeywords(mailbox.id, uid, more);
+}
+
+/** @throws Fault unavailable when another program took the folder away */
+function moveInto(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new Fault('unavailable', `${to} cannot be made`, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,204 @@
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { syncFolder } from '../../base/durable-file.ts';
+import type { Log } from '../../base/log.ts';
+import { isCorrupt } from '../../db/open.ts';
+import { quickCheck } from '../../db/transaction.ts';
+import { Fault } from '../../mail/fault.ts';
+import { readKeywordFile } from '../files/keyword-file.ts';
+import { readMailboxFile } from '../files/mailbox-file.ts';
+import { nameOfFolder } from '../files/paths.ts';
+import { folderStamp } from '../files/stamp.ts';
+import { readSubscriptionFile, writeSubscriptionFile } from '../files/subscription-file.ts';
+import type { StoreSettings } from '../settings.ts';
+import { type AccountNames, AccountWriter, indexName } from './account-writer.ts';
+import { createMailbox, newObjectId, nextUidValidity } from './mailboxes.ts';
+import { scan } from './scan.ts';
+import { settleAll } from './settle.ts';
+
+/** This run of the machine: rows committed without a sync are whole as long as it lasts. */
+const bootId = ((): string => {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return 'unknown';
+  }
+})();
+
+export interface Opened {
+  readonly writer: AccountWriter;
+  /** Contents are still to be read. */
+  readonly unread: boolean;
+}
+
+/** Opens an account for writing: makes what is missing, sets a broken index aside, recovers after an unclean stop. */
+export function openWriter(names: AccountNames, settings: StoreSettings, log: Log): Opened {
+  const root = join(names.home, settings.maildir);
+  const isFresh = !existsSync(join(root, 'cur'));
+  for (const part of ['', 'tmp', 'new', 'cur']) mkdirSync(join(root, part), { recursive: true, mode: 0o700 });
+  for (const part of ['tmp', 'new', 'cur']) {
+    if (!lstatSync(join(root, part)).isDirectory()) throw new Fault('unavailable', `${join(root, part)} is no folder`);
+  }
+  if (isFresh) {
+    syncFolder(root);
+    syncFolder(names.home);
+  }
+  for (let attempt = 0; ; attempt++) {
+    const inode = statSync(join(names.home, indexName), { throwIfNoEntry: false })?.ino;
+    let writer: AccountWriter | undefined;
+    try {
+      writer = new AccountWriter(names, settings, log);
+      return { writer, unread: recover(writer, isFresh) };
+    } catch (error) {
+      writer?.close();
+      if (attempt > 0 || inode === undefined || !isBroken(error)) throw error;
+      setAside(names.home, inode, log, error);
+    }
+  }
+}
+
+const isBroken = (error: unknown): boolean =>
+  isCorrupt(error) || (error instanceof Fault && isCorrupt(error.cause)) || error instanceof BrokenIndex;
+
+export class BrokenIndex extends Error {}
+
+/** Moves a broken index out of the way, unless another process has done so. */
+export function setAside(home: string, inode: number, log: Log, cause: unknown): void {
+  const lock = join(home, `${indexName}.repair`);
+  try {
+    mkdirSync(lock, { mode: 0o700 });
+  } catch (error) {
+    const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (Date.now() - since < 30_000) throw new Fault('unavailable', `${home}: the index is being repaired`, { cause: error });
+  }
+  try {
+    const file = join(home, indexName);
+    if (statSync(file, { throwIfNoEntry: false })?.ino !== inode) return;
+    log.error({ err: cause }, `${file} is damaged: set aside, a new one is made from the Maildir`);
+    // The WAL first: a new database must never meet the old one's.
+    for (const suffix of ['-wal', '-shm', '']) {
+      if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.damaged${suffix}`);
+    }
+  } finally {
+    rmdirSync(lock);
+  }
+}
+
+function recover(writer: AccountWriter, isFresh: boolean): boolean {
+  const row = writer.account.get();
+  const isOtherBoot = row.ready === 1 && row.bootId !== bootId;
+  if (isOtherBoot) {
+    const complaints = quickCheck(writer.db);
+    if (complaints.length > 0) throw new BrokenIndex(complaints.join('; '));
+  }
+  if (row.ready === 1 && !isOtherBoot) {
+    if (row.rootStamp !== folderStamp(writer.root)) adoptFolders(writer);
+    return writer.messages.unread(1).length > 0;
+  }
+  let unread = false;
+  writer.transaction(() => {
+    if (writer.account.get().ready === 1 && writer.account.get().bootId === bootId) return;
+    // Names may be behind rows whose renames never reached the disk.
+    if (isOtherBoot) writer.messages.markAllDirty();
+    adoptFolders(writer);
+    for (const mailbox of writer.mailboxes.all()) {
+      if (isOtherBoot) writer.mailboxes.advance(mailbox.id, Math.max(mailbox.uidNext, mailbox.uidReserved + 1), mailbox.modseq);
+      // quick: two scans without the second between them; rows without a file wait for the next look.
+      if (scan(writer, mailbox.id, new Set(), true).unread) unread = true;
+    }
+    if (isFresh) {
+      for (const [name, use] of writer.settings.mailboxes) {
+        if (writer.mailboxes.find(name) === undefined) createMailbox(writer, name, use);
+        writer.account.subscribe(name, true);
+      }
+      writer.account.subscribe('INBOX', true);
+      writeSubscriptionFile(writer.root, writer.account.subscriptions());
+    } else for (const name of readSubscriptionFile(writer.root)) writer.account.subscribe(name, true);
+    writer.account.setReady(true, bootId);
+  }, 'FULL');
+  settleAll(writer);
+  removeOldTemporary(writer.root);
+  for (const folder of writer.takeFolders()) syncFolder(folder);
+  return unread || writer.messages.unread(1).length > 0;
+}
+
+/** Folders of the disk that have no row get one; rows whose folder is gone look for it under another name, or go. */
+export function adoptFolders(writer: AccountWriter): void {
+  writer.transaction(() => {
+    const stamp = folderStamp(writer.root);
+    const known = new Map(writer.mailboxes.all().map((mailbox) => [mailbox.folder, mailbox]));
+    const folders = readdirSync(writer.root, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && /^\.[^.]/.test(entry.name) && nameOfFolder(entry.name) !== null)
+      .map((entry) => entry.name)
+      .filter((name) => existsSync(join(writer.root, name, 'cur')));
+    for (const folder of ['', ...folders]) if (!known.has(folder)) adoptFolder(writer, folder);
+    for (const mailbox of known.values()) {
+      if (mailbox.folder === '' || folders.includes(mailbox.folder) || writer.mailboxes.get(mailbox.id)?.folder !== mailbox.folder)
+        continue;
+      restoreOrForget(writer, mailbox.id, mailbox.folder);
+    }
+    writer.account.setRootStamp(stamp);
+  }, 'FULL');
+}
+
+function adoptFolder(writer: AccountWriter, folder: string): void {
+  const name = nameOfFolder(folder)!;
+  const path = join(writer.root, folder);
+  const file = readMailboxFile(path);
+  if (file !== null) {
+    const same = writer.mailboxes.all().find((mailbox) => mailbox.objectId === file.objectId);
+    // A folder that was renamed, by another program or just before a crash.
+    if (same !== undefined && !existsSync(writer.path(same))) {
+      if (writer.mailboxes.find(name) === undefined) writer.mailboxes.rename(same.id, name, folder);
+      writer.listChanged();
+      return;
+    }
+    if (same !== undefined) rmSync(join(path, 'postcote-mailbox'), { force: true });
+  }
+  if (writer.mailboxes.find(name) !== undefined) return;
+  writer.makeFolder(folder);
+  const kept = file !== null && !writer.mailboxes.all().some((mailbox) => mailbox.objectId === file.objectId) ? file : null;
+  const highest = Math.max(kept?.uidValidity ?? 0, kept?.highest ?? 0, writer.account.get().uidValidity);
+  writer.account.setUidValidity(highest);
+  const uidValidity = kept?.uidValidity ?? nextUidValidity(writer);
+  const use = kept?.specialUse ?? null;
+  const id = writer.mailboxes.insert({
+    name,
+    folder,
+    objectId: kept?.objectId ?? newObjectId(),
+    uidValidity,
+    uidNext: (kept?.reserved ?? 0) + 1,
+    uidReserved: kept?.reserved ?? 0,
+    modseq: writer.nextModseq(),
+    specialUse: use !== null && writer.mailboxes.all().some((mailbox) => mailbox.specialUse === use) ? null : use,
+  });
+  if (kept === null) writer.reserve(writer.mailbox(id));
+  for (const [letter, keyword] of readKeywordFile(path)) writer.mailboxes.addKeyword(id, letter, keyword);
+  writer.listChanged();
+}
+
+/** A crash between taking a folder away and its commit leaves it in `tmp/`; anything else was another program's wish. */
+function restoreOrForget(writer: AccountWriter, id: number, folder: string): void {
+  const left = readdirSync(join(writer.root, 'tmp')).find((name) => name.startsWith(`removed.${id}.`));
+  if (left !== undefined) {
+    renameSync(join(writer.root, 'tmp', left), join(writer.root, folder));
+    syncFolder(writer.root);
+    return;
+  }
+  writer.log.warn({ mailbox: writer.mailbox(id).name }, 'folder was removed by another program');
+  writer.forget(id);
+}
+
+const temporaryAge = 36 * 3_600_000;
+
+/** What nobody will come back for. */
+function removeOldTemporary(root: string): void {
+  const folder = join(root, 'tmp');
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    if (name.startsWith('removed.') || Date.now() - Math.max(stat.mtimeMs, stat.ctimeMs) > temporaryAge)
+      rmSync(path, { recursive: true, force: true });
+  }
+}

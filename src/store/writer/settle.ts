@@ -1,0 +1,171 @@
+import { readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { syncFolder } from '../../base/durable-file.ts';
+import { parseFileName, placeOf } from '../files/name.ts';
+import type { MailboxRecord } from '../tables/mailbox.ts';
+import type { AccountWriter } from './account-writer.ts';
+
+const isMissing = (error: unknown): boolean => {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+};
+
+/** Where a message of ours lies now, by the `N=` of its name, below its mailbox's folder; null where it is nowhere. Reads both folders. */
+export function locate(writer: AccountWriter, mailbox: Pick<MailboxRecord, 'folder' | 'uidValidity'>, uid: number): string | null {
+  for (const part of ['cur', 'new'] as const) {
+    for (const name of namesIn(writer.path(mailbox, part))) {
+      if (!name.includes(`.${uid}`)) continue;
+      const parsed = parseFileName(name);
+      if (parsed.uid === uid && parsed.uidValidity === mailbox.uidValidity) return `${part}/${name}`;
+    }
+  }
+  return null;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/**
+ * Brings files behind their rows up to date: new names for changed flags, moves to other mailboxes, unlinks. A slice of `limit`,
+ * in one transaction that ends only after the folders are synced.
+ *
+ * @returns true when there may be more
+ */
+export function settle(writer: AccountWriter, limit = 250): boolean {
+  return writer.transaction(() => {
+    const renamed = settleNames(writer, limit);
+    const removed = settleTombstones(writer, limit);
+    return renamed === limit || removed === limit;
+  }, 'NORMAL');
+}
+
+/** All of it. */
+export function settleAll(writer: AccountWriter): void {
+  while (settle(writer));
+}
+
+function settleNames(writer: AccountWriter, limit: number): number {
+  const rows = writer.messages.dirty(limit);
+  const mailboxes = new Map<number, MailboxRecord | undefined>();
+  const folders = new Set<string>();
+  const done: (() => void)[] = [];
+  for (const row of rows) {
+    if (!mailboxes.has(row.mailbox)) mailboxes.set(row.mailbox, writer.mailboxes.get(row.mailbox));
+    const mailbox = mailboxes.get(row.mailbox);
+    if (mailbox === undefined) continue;
+    const want = placeOf(row.file, row.flags);
+    const source = join(writer.root, row.origin ?? join(mailbox.folder, row.file));
+    const target = writer.path(mailbox, want);
+    writer.touch(mailbox);
+    if (row.origin !== null) touchOrigin(writer, row.origin);
+    const moved = renameFile(writer, mailbox, row.uid, row.origin, source, target);
+    if (moved !== null) for (const path of [moved, target]) folders.add(dirname(path));
+    // A file that is nowhere to be found is for the scan to judge.
+    done.push(() => writer.messages.setFile(row.mailbox, row.uid, want, false));
+  }
+  for (const folder of folders) syncFolder(folder);
+  for (const step of done) step();
+  return rows.length;
+}
+
+/** The mailbox that a moved file leaves. */
+function touchOrigin(writer: AccountWriter, origin: string): void {
+  const slash = origin.lastIndexOf('/', origin.lastIndexOf('/') - 1);
+  const mailbox = writer.mailboxes.findFolder(slash === -1 ? '' : origin.slice(0, slash));
+  if (mailbox !== undefined) writer.touch(mailbox);
+}
+
+/** @returns where it came from, null when it is lost */
+function renameFile(
+  writer: AccountWriter,
+  mailbox: MailboxRecord,
+  uid: number,
+  origin: string | null,
+  source: string,
+  target: string,
+): string | null {
+  if (source === target) return source;
+  try {
+    renameSync(source, target);
+    return source;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  const found = locate(writer, mailbox, uid) ?? (origin === null ? null : locateOrigin(writer, origin));
+  if (found === null) {
+    writer.log.warn({ mailbox: mailbox.name, uid }, 'message file is missing');
+    return null;
+  }
+  const from = found.startsWith('cur/') || found.startsWith('new/') ? writer.path(mailbox, found) : found;
+  if (from !== target) renameSync(from, target);
+  return from;
+}
+
+/** A file that waits to be moved and was renamed by another program meanwhile. Absolute. */
+function locateOrigin(writer: AccountWriter, origin: string): string | null {
+  const { unique } = parseFileName(origin.slice(origin.lastIndexOf('/') + 1));
+  const folder = dirname(dirname(join(writer.root, origin)));
+  for (const part of ['cur', 'new']) {
+    for (const name of namesIn(join(folder, part))) {
+      if (name.startsWith(unique) && parseFileName(name).unique === unique) return join(folder, part, name);
+    }
+  }
+  return null;
+}
+
+function settleTombstones(writer: AccountWriter, limit: number): number {
+  const rows = writer.tombstones.pending(limit);
+  const mailboxes = new Map<number, MailboxRecord | undefined>();
+  const folders = new Set<string>();
+  for (const { mailbox: id, uid, file } of rows) {
+    if (!mailboxes.has(id)) mailboxes.set(id, writer.mailboxes.get(id));
+    const mailbox = mailboxes.get(id);
+    if (mailbox === undefined) continue;
+    writer.touch(mailbox);
+    const path = join(writer.root, file);
+    if (!unlinkFile(path)) {
+      const found = locate(writer, mailbox, uid);
+      if (found !== null) unlinkFile(writer.path(mailbox, found));
+    }
+    folders.add(dirname(path));
+  }
+  for (const folder of folders) {
+    try {
+      syncFolder(folder);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+  for (const { mailbox, uid, contentId } of rows) {
+    writer.tombstones.clear(mailbox, uid);
+    if (contentId !== null) writer.contents.remove(contentId);
+  }
+  for (const id of mailboxes.keys()) prune(writer, id);
+  return rows.length;
+}
+
+function unlinkFile(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+const kept = 10_000;
+const month = 30 * 86_400_000_000;
+
+/** Tombstones stay for QRESYNC: 30 days, or the newest 10,000 of a mailbox. RFC 7162 3.2.7 */
+function prune(writer: AccountWriter, mailbox: number): void {
+  const floor = writer.tombstones.prune(mailbox, Date.now() * 1000 - month, kept);
+  if (floor > 0) writer.mailboxes.setFloor(mailbox, floor);
+  writer.tombstones.pruneDeliveries(Date.now() * 1000 - month);
+}

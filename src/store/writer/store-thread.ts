@@ -1,0 +1,277 @@
+import { syncFolder } from '../../base/durable-file.ts';
+import type { Log } from '../../base/log.ts';
+import { isCorrupt, sqliteFault } from '../../db/open.ts';
+import { Fault } from '../../mail/fault.ts';
+import type { Burst, CommandName, Commands, Reply, Request } from '../protocol.ts';
+import type { StoreSettings } from '../settings.ts';
+import type { AccountWriter, Operation, Outcome } from './account-writer.ts';
+import { append } from './append.ts';
+import { readContents } from './content.ts';
+import { copy, move } from './copy.ts';
+import { claimRecent, expunge, store } from './flags.ts';
+import { create, deleteMailbox, rename, setSpecialUse, subscribe } from './mailboxes.ts';
+import { adoptFolders, openWriter, setAside } from './open.ts';
+import { scan } from './scan.ts';
+import { settle, settleAll } from './settle.ts';
+
+/** Files open at once while a burst is written. */
+const burstLimit = 128;
+/** Milliseconds from a change of flags to the renames that follow it. */
+const settleDelay = 300;
+
+type Kind = 'batch' | 'alone';
+
+/** How a request becomes an operation. Those `alone` find every file where its row says, and share no transaction. */
+const operations: {
+  readonly [N in CommandName]: {
+    readonly kind: Kind;
+    readonly make: (writer: AccountWriter, request: Commands[N]['request']) => Operation<Commands[N]['result']>;
+  };
+} = {
+  open: { kind: 'alone', make: () => immediate(() => {}) },
+  append: { kind: 'batch', make: append },
+  store: { kind: 'batch', make: store },
+  expunge: { kind: 'batch', make: expunge },
+  copy: { kind: 'batch', make: copy },
+  move: { kind: 'batch', make: move },
+  claimRecent: { kind: 'batch', make: (writer, { mailbox }) => claimRecent(writer, mailbox) },
+  create: { kind: 'alone', make: (writer, { name, specialUse }) => create(writer, name, specialUse) },
+  rename: { kind: 'alone', make: (writer, { from, to }) => rename(writer, from, to) },
+  delete: { kind: 'alone', make: (writer, { name }) => deleteMailbox(writer, name) },
+  subscribe: { kind: 'batch', make: (writer, { name, subscribed }) => subscribe(writer, name, subscribed) },
+  setSpecialUse: { kind: 'batch', make: (writer, { name, specialUse }) => setSpecialUse(writer, name, specialUse) },
+  scan: { kind: 'alone', make: (writer, { mailbox, missing }) => immediate(() => look(writer, mailbox, missing)) },
+  load: { kind: 'alone', make: (writer, { mailbox }) => immediate(() => load(writer, mailbox)) },
+  rebuild: { kind: 'alone', make: () => immediate(() => {}) },
+};
+
+/** Work with transactions of its own. */
+interface Immediate<R> extends Operation<R> {
+  readonly immediate: true;
+}
+const immediate = <R>(run: () => R): Immediate<R> => ({ durable: false, immediate: true, run });
+
+function look(writer: AccountWriter, mailbox: number | null, missing: readonly number[]) {
+  if (mailbox !== null) return scan(writer, mailbox, new Set(missing));
+  const started = Date.now();
+  adoptFolders(writer);
+  return { took: Date.now() - started, missing: [], unread: false };
+}
+
+function load(writer: AccountWriter, mailbox: number) {
+  return writer.view(mailbox);
+}
+
+interface Held {
+  readonly writer: AccountWriter;
+  used: number;
+  unsettled: boolean;
+  unread: boolean;
+}
+
+interface Piece {
+  readonly request: Request;
+  readonly held: Held;
+  readonly operation: Operation;
+  outcome: Outcome | null;
+}
+
+/** Runs the mutations of many accounts: batches what waits, syncs once, answers in a burst. */
+export class StoreThread {
+  readonly #settings: StoreSettings;
+  readonly #log: Log;
+  readonly #send: (burst: Omit<Burst, 'logs'>) => void;
+  readonly #open = new Map<string, Held>();
+  #waiting: Request[] = [];
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(settings: StoreSettings, log: Log, send: (burst: Omit<Burst, 'logs'>) => void) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#send = send;
+  }
+
+  take(requests: readonly Request[]): void {
+    this.#waiting.push(...requests);
+  }
+
+  /** Runs all that waits. */
+  work(): void {
+    while (this.#waiting.length > 0) this.#round();
+    this.#closeOldest();
+  }
+
+  close(): void {
+    this.work();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    for (const { writer } of this.#open.values()) {
+      try {
+        settleAll(writer);
+      } catch (error) {
+        this.#log.error({ err: error }, 'could not finish file names');
+      }
+      writer.close();
+    }
+    this.#open.clear();
+  }
+
+  /** Takes from each account what may share a transaction, in order. */
+  #round(): void {
+    const pieces: Piece[] = [];
+    const replies: Reply[] = [];
+    const rest: Request[] = [];
+    const stopped = new Set<string>();
+    const started = new Set<string>();
+    for (const request of this.#waiting) {
+      const { home } = request.account;
+      const { kind } = operations[request.command];
+      if (stopped.has(home) || pieces.length >= burstLimit || (kind === 'alone' && started.has(home))) {
+        stopped.add(home);
+        rest.push(request);
+        continue;
+      }
+      if (kind === 'alone') stopped.add(home);
+      started.add(home);
+      const piece = this.#begin(request);
+      if ('held' in piece) pieces.push(piece);
+      else replies.push(piece);
+    }
+    this.#waiting = rest;
+    this.#run(pieces);
+    const hints: Burst['hints'][number][] = [];
+    for (const held of new Set(pieces.map((piece) => piece.held))) {
+      const { address } = held.writer;
+      for (const { mailbox, modseq } of held.writer.takeHints()) hints.push({ account: address, mailbox, modseq });
+    }
+    for (const piece of pieces) {
+      replies.push(this.#reply(piece));
+      piece.operation.dispose?.();
+    }
+    if (replies.length + hints.length > 0) this.#send({ replies, hints });
+    this.#schedule();
+  }
+
+  #begin(request: Request): Piece | Reply {
+    try {
+      const held = this.#hold(request.account, request.command === 'rebuild');
+      const { make } = operations[request.command] as { make: (writer: AccountWriter, request: unknown) => Operation };
+      return { request, held, operation: make(held.writer, request.request), outcome: null };
+    } catch (error) {
+      return this.#failure(request.id, sqliteFault(error, request.account.home));
+    }
+  }
+
+  #run(pieces: readonly Piece[]): void {
+    const attempt = (piece: Piece, step: () => unknown): void => {
+      if (piece.outcome !== null) return;
+      try {
+        step();
+      } catch (error) {
+        piece.outcome = { error: sqliteFault(error, piece.held.writer.root) };
+      }
+    };
+    for (const piece of pieces) attempt(piece, () => piece.operation.prepare?.());
+    for (const piece of pieces) attempt(piece, () => piece.operation.sync?.());
+    const byAccount = Map.groupBy(pieces, (piece) => piece.held);
+    for (const [{ writer }, own] of byAccount) {
+      const ready = own.filter((piece) => piece.outcome === null && !('immediate' in piece.operation));
+      if (ready.length > 0) writer.run(ready.map((piece) => piece.operation)).forEach((outcome, i) => (ready[i]!.outcome = outcome));
+      for (const piece of own) attempt(piece, () => (piece.outcome = { value: piece.operation.run() }));
+    }
+    for (const [{ writer }, own] of byAccount) {
+      for (const folder of writer.takeFolders()) {
+        try {
+          syncFolder(folder);
+        } catch (error) {
+          // What lies in that folder may not be on disk: none of it is acknowledged.
+          this.#log.error({ err: error, address: writer.address }, `fsync of ${folder} failed`);
+          for (const piece of own) piece.outcome = { error: new Fault('unavailable', `fsync of ${folder} failed`, { cause: error }) };
+        }
+      }
+    }
+  }
+
+  #reply({ request, held, outcome }: Piece): Reply {
+    if (outcome === null || outcome.error !== undefined) {
+      const error = outcome?.error ?? new Error('no outcome');
+      if (isCorrupt(error) || (error instanceof Fault && isCorrupt(error.cause))) this.#drop(held, error);
+      return this.#failure(request.id, error);
+    }
+    if (request.command !== 'append' && request.command !== 'open' && request.command !== 'load') held.unsettled = true;
+    if (request.command === 'scan' && (outcome.value as { unread: boolean }).unread) held.unread = true;
+    return { id: request.id, value: outcome.value };
+  }
+
+  #failure(id: number, error: unknown): Reply {
+    if (error instanceof Fault) return { id, fault: { kind: error.kind, detail: error.detail } };
+    return { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+
+  #hold(account: Request['account'], rebuild: boolean): Held {
+    let held = this.#open.get(account.home);
+    if (held !== undefined && (rebuild || !held.writer.isCurrent())) {
+      if (rebuild) setAside(account.home, held.writer.inode, this.#log, 'asked for');
+      held.writer.close();
+      this.#open.delete(account.home);
+      held = undefined;
+    }
+    if (held === undefined) {
+      const { writer, unread } = openWriter(account, this.#settings, this.#log);
+      held = { writer, used: 0, unsettled: true, unread };
+      this.#open.set(account.home, held);
+    }
+    held.used = Date.now();
+    return held;
+  }
+
+  /** A damaged index: the next request makes a new one. */
+  #drop(held: Held, cause: unknown): void {
+    const { writer } = held;
+    if (this.#open.get(writer.home) !== held) return;
+    this.#open.delete(writer.home);
+    try {
+      setAside(writer.home, writer.inode, this.#log, cause);
+    } catch (error) {
+      this.#log.error({ err: error, address: writer.address }, 'could not set the index aside');
+    }
+    writer.close();
+  }
+
+  #schedule(): void {
+    if (this.#timer !== null) return;
+    if (![...this.#open.values()].some((held) => held.unsettled || held.unread)) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#background();
+    }, settleDelay);
+  }
+
+  /** A slice of what waits behind the answers; requests that came meanwhile go first. */
+  #background(): void {
+    let more = false;
+    for (const held of [...this.#open.values()]) {
+      try {
+        if (held.unsettled) held.unsettled = settle(held.writer);
+        else if (held.unread) held.unread = readContents(held.writer);
+      } catch (error) {
+        held.unsettled = held.unread = false;
+        this.#log.error({ err: error, address: held.writer.address }, 'could not bring file names up to date');
+        if (isCorrupt(error)) this.#drop(held, error);
+      }
+      more ||= held.unsettled || held.unread;
+      const hints = held.writer.takeHints().map(({ mailbox, modseq }) => ({ account: held.writer.address, mailbox, modseq }));
+      if (hints.length > 0) this.#send({ replies: [], hints });
+    }
+    if (more) setImmediate(() => this.#background());
+  }
+
+  #closeOldest(): void {
+    if (this.#open.size <= this.#settings.openAccounts) return;
+    const oldest = [...this.#open].sort((a, b) => a[1].used - b[1].used).slice(0, this.#open.size - this.#settings.openAccounts);
+    for (const [home, { writer }] of oldest) {
+      settleAll(writer);
+      writer.close();
+      this.#open.delete(home);
+    }
+  }
+}
