@@ -23,6 +23,8 @@ export interface AuthSettings {
   readonly realm: string;
   /** How long a verified password need not be hashed again. Milliseconds, 0 = always hash. */
   readonly cacheTtl: number;
+  /** Failures are answered at the next multiple of this since their start, so that no time tells what was wrong. Milliseconds, default 50, 0 = at once. */
+  readonly failureBeat?: number;
   readonly hashing?: HashPoolSettings;
   readonly throttle?: ThrottleSettings;
 }
@@ -52,11 +54,16 @@ export function createAuthenticator(settings: AuthSettings, parts: AuthParts): R
   const pool = hashPool(settings.hashing);
   const throttle = new Throttle(settings.throttle ?? {}, clock, channel);
   const verifier = new Verifier(
-    { defaultScheme: settings.defaultScheme, realm: settings.realm, cache: { ttl: settings.cacheTtl } },
+    {
+      defaultScheme: settings.defaultScheme,
+      realm: settings.realm,
+      failureBeat: settings.failureBeat ?? 50,
+      cache: { ttl: settings.cacheTtl },
+    },
     { directory, pool, throttle, clock, log },
   );
   // A failure shows again, and is told, at the first login.
-  verifier.prepare().catch(() => {});
+  verifier.warmUp().catch(() => {});
 
   const allowsPlaintext = ({ secure, remoteAddress }: AuthContext): boolean =>
     secure || settings.allowCleartext || isLoopback(remoteAddress);
@@ -75,6 +82,7 @@ export function createAuthenticator(settings: AuthSettings, parts: AuthParts): R
       const { scheme, hash } = recognise(account.password, settings.defaultScheme);
       return { scheme: scheme.name, hash };
     },
+    offers: (name) => offered.some((mechanism) => mechanism.name === name && usable(mechanism, context)),
     channelBinding: (type) => context.channelBinding?.(type) ?? null,
     fakeSalt: (name) => createHmac('sha256', saltKey).update(verifier.loginName(name)).digest().subarray(0, 16),
   });
@@ -117,7 +125,8 @@ export function createAuthenticator(settings: AuthSettings, parts: AuthParts): R
   };
 }
 
-function knownMechanisms(names: readonly string[]): readonly Mechanism[] {
+/** @throws Fault unsupported */
+export function knownMechanisms(names: readonly string[]): readonly Mechanism[] {
   const wanted = new Set(names.map((name) => name.toUpperCase()));
   const found = mechanisms.filter(({ name }) => wanted.delete(name));
   const [unknown] = wanted;

@@ -1,13 +1,17 @@
+import { knownMechanisms } from '../auth/create.ts';
 import { findScheme } from '../auth/password.ts';
 import { Fault } from '../mail/fault.ts';
 import { networks } from '../net/networks.ts';
 import { parseRestrictions } from '../policy/parse.ts';
+import { uidlFormatOf } from '../pop3/uidl.ts';
 import { ConfigError, type ConfigProblem } from './config/error.ts';
 import type { Loaded } from './config/load.ts';
 import type { Config, SettingName } from './config/settings.ts';
 
 /** What only the room behind a setting can judge. Each throws Fault or RangeError in words for people. */
 const checks: Partial<{ readonly [K in SettingName]: (value: Config[K]) => void }> = {
+  'auth.mechanisms': (value) => void knownMechanisms(value),
+  'pop3.uidl_format': (value) => void uidlFormatOf(value),
   'auth.default_pass_scheme': (value) => void findScheme(value),
   'smtp.mynetworks': (value) => void networks(value),
   'listen.haproxy_trusted_networks': (value) => void networks(value),

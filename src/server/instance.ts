@@ -34,7 +34,7 @@ export interface Instance {
 export async function startInstance({ config, tls, ticketKeys, listeners, bus, log, samples }: InstanceOptions): Promise<Instance> {
   const contexts = new TlsContexts(tls, ticketKeys);
   const limits = new ConnectionLimits(limitsOf(config));
-  const rooms = await wireRooms(config, { bus, log });
+  const rooms = wireRooms(config, { bus, log });
   const proxyFrom = networks(config['listen.haproxy_trusted_networks']);
   registerProcessMetrics(() => limits.total);
 

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import { openDirectory } from '../directory/open.ts';
 import { Fault } from '../mail/fault.ts';
@@ -9,6 +8,7 @@ import type { SettingName } from './config/settings.ts';
 import { demoAccounts } from './demo.ts';
 import { exitOfErrno, failureOf, StartFailure, startExit } from './failure.ts';
 import { become, type Identity, identityOf, ownFolder } from './privileges.ts';
+import { directorySlice } from './slices.ts';
 import { type BoundListener, bindListeners } from './sockets.ts';
 
 /** What had to be done while the process could still do everything. */
@@ -80,12 +80,7 @@ export function readTls({ config, where }: Pick<Loaded, 'config' | 'where'>, ide
 /** Opens the directory once before anyone needs it: migrations run here, and trouble has a setting's name. @returns demo accounts, `ADDRESS PASSWORD` */
 export async function prepareDirectory({ config, where }: Loaded, hash: (password: string) => Promise<string>): Promise<string[]> {
   try {
-    const directory = openDirectory({
-      file: join(config.data_dir, 'directory.sqlite'),
-      home: config['mail.home'],
-      quota: config['mail.quota'],
-      recipientDelimiter: config['mail.recipient_delimiter'],
-    });
+    const directory = openDirectory(directorySlice(config));
     try {
       return config['mail.demo'] ? await demoAccounts(config.data_dir, directory, hash) : [];
     } finally {

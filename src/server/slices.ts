@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { AuthSettings } from '../auth/create.ts';
 import type { DirectorySettings } from '../directory/open.ts';
 import { type ImapSettings, imapDefaults } from '../imap/settings.ts';
+import type { DnsSettings } from '../net/dns-resolver.ts';
 import { defaultPop3Settings, type Pop3Settings } from '../pop3/settings.ts';
 import { defaultQueueSettings, type QueueSettings } from '../queue/settings.ts';
 import { defaultSmtpSettings, type SmtpSettings } from '../smtp/settings.ts';
 import { type StoreSettings, storeDefaults } from '../store/settings.ts';
 import type { Config } from './config/settings.ts';
+import { parseHostPort } from './config/types.ts';
 
 /** Where messages wait while they come in; emptied at start. */
 export const stagingDir = (config: Config): string => join(config.data_dir, 'staging');
@@ -42,6 +44,9 @@ export const queueSlice = (config: Config): QueueSettings => ({
   destinationConcurrencyLimit: config['relay.destination_concurrency_limit'],
   queueMinfree: config['relay.queue_minfree'],
 });
+
+export const dnsSlice = (config: Config): DnsSettings =>
+  config['dns.servers'].length === 0 ? {} : { servers: config['dns.servers'].map(parseHostPort) };
 
 export const smtpSlice = (config: Config): SmtpSettings => ({
   ...defaultSmtpSettings,

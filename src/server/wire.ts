@@ -1,20 +1,30 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createAuthenticator } from '../auth/create.ts';
+import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { bugs } from '../base/metrics.ts';
+import { createDelivery } from '../delivery/accept.ts';
 import { openDirectory } from '../directory/open.ts';
+import { imapService } from '../imap/service.ts';
 import type { Connection } from '../net/connection.ts';
 import type { LimitReached } from '../net/connection-limits.ts';
+import { createDns } from '../net/dns-resolver.ts';
+import { pop3Service } from '../pop3/service.ts';
+import { openQueue } from '../queue/open.ts';
+import { smtpService } from '../smtp/service.ts';
+import { openStore } from '../store/open-store.ts';
 import type { Bus } from './bus.ts';
 import { sharedFeed } from './change-feed.ts';
 import type { Config } from './config/settings.ts';
+import { authSlice, directorySlice, dnsSlice, imapSlice, pop3Slice, queueSlice, smtpSlice, stagingDir, storeSlice } from './slices.ts';
 import type { ListenerName } from './sockets.ts';
+import { throttleChannel } from './throttle-channel.ts';
 
-/** A protocol's sessions. */
+/** The sessions of one protocol. */
 interface Service {
-  handle(connection: Connection): Promise<void>;
   close(deadlineMs: number): Promise<void>;
 }
-
-type Services = Partial<Record<ListenerName, Service>>;
 
 /** All rooms of one process, put together. */
 export interface Rooms {
@@ -32,37 +42,60 @@ export interface RoomDeps {
 }
 
 /** The one place where implementations meet. */
-export async function wireRooms(config: Config, { bus, log }: RoomDeps): Promise<Rooms> {
-  const directory = openDirectory(
-    {
-      file: join(config.data_dir, 'directory.sqlite'),
-      home: config['mail.home'],
-      quota: config['mail.quota'],
-      recipientDelimiter: config['mail.recipient_delimiter'],
-    },
-    log,
-  );
-  const feed = sharedFeed(bus);
-  void feed;
+export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
+  const clock = systemClock;
+  mkdirSync(stagingDir(config), { recursive: true, mode: 0o700 });
+  clearStaging(stagingDir(config));
+  const directory = openDirectory(directorySlice(config), log);
+  const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus) });
+  const queue = openQueue(queueSlice(config), { clock, log });
+  const authenticator = createAuthenticator(authSlice(config), { directory, log, clock, channel: throttleChannel(bus) });
+  const dns = createDns(dnsSlice(config), clock);
+  const onBug = (room: string) => (): void => bugs.add(1, room);
 
-  const build = (_: Config): Services => ({});
+  const build = (now: Config) => {
+    const delivery = createDelivery({
+      directory,
+      store,
+      queue,
+      clock,
+      log,
+      hostname: now.hostname,
+      hopcountLimit: now['smtp.hopcount_limit'],
+    });
+    return {
+      smtp: smtpService(smtpSlice(now), { directory, authenticator, delivery, queue, dns, clock, log }),
+      imap: imapService(imapSlice(now), { store, authenticator, log, clock, onBug: onBug('imap') }),
+      pop3: pop3Service(pop3Slice(now), { store, authenticator, log }),
+    };
+  };
   let services = build(config);
-  const former: Services[] = [];
+  /** Of configurations before: they serve their last sessions. */
+  const former: Service[] = [];
+
+  const handlers: Record<Exclude<ListenerName, 'http'>, (connection: Connection) => Promise<void>> = {
+    smtp: (connection) => services.smtp.handle(connection, 'mta'),
+    submission: (connection) => services.smtp.handle(connection, 'msa'),
+    submissions: (connection) => services.smtp.handle(connection, 'msa'),
+    lmtp: (connection) => services.smtp.handle(connection, 'lmtp'),
+    imap: (connection) => services.imap.handle(connection),
+    imaps: (connection) => services.imap.handle(connection),
+    pop3: (connection) => services.pop3.handle(connection),
+    pop3s: (connection) => services.pop3.handle(connection),
+  };
 
   return {
-    async handle(name, connection) {
-      const service = services[name];
-      if (service === undefined) connection.destroy();
-      else await service.handle(connection);
-    },
+    handle: (name, connection) => handlers[name as keyof typeof handlers](connection),
     refusal: (name) => refusals[name] ?? '',
     replace(next) {
-      former.push(services);
+      former.push(...Object.values(services));
       services = build(next);
     },
     async close(deadlineMs) {
-      const all = new Set([services, ...former].flatMap((some) => Object.values(some)));
-      await Promise.all([...all].map((service) => service.close(deadlineMs)));
+      await Promise.all([...Object.values(services), ...former].map((service) => service.close(deadlineMs)));
+      await authenticator.close();
+      await queue.close();
+      await store.close();
       directory.close();
     },
   };
@@ -75,3 +108,20 @@ const refusals: Partial<Record<ListenerName, string>> = {
   imap: '* BYE [LIMIT] Too many connections\r\n',
   pop3: '-ERR [SYS/TEMP] Too many connections\r\n',
 };
+
+/** What processes that are gone left in the waiting room: `staging.PID.…`. */
+function clearStaging(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    const pid = Number(/^staging\.(\d+)\./.exec(name)?.[1]);
+    if (Number.isInteger(pid) && !isAlive(pid)) rmSync(join(dir, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return pid !== process.pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
