@@ -12,7 +12,10 @@ const tls = new TlsContexts({ certificates: [{ chain: selfSigned('mail.example.c
 const open: (Server | Socket)[] = [];
 
 afterEach(() => {
-  for (const one of open.splice(0)) 'destroy' in one ? one.destroy() : one.close();
+  for (const one of open.splice(0)) {
+    if ('destroy' in one) one.destroy();
+    else one.close();
+  }
 });
 
 /** Both ends of one connection. */

@@ -4,8 +4,13 @@ import { TLSSocket } from 'node:tls';
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
 import type { Log } from '../base/log.ts';
 import { Fault } from '../mail/fault.ts';
+import { handshake, type TlsInfo } from './handshake.ts';
+import { InputBuffer } from './input-buffer.ts';
 import { normalAddress } from './networks.ts';
+import { OutputBatch } from './output-batch.ts';
 import type { TlsContexts } from './tls.ts';
+
+export type { TlsInfo } from './handshake.ts';
 
 /** Octets read ahead of the session before the socket is paused. */
 const readAhead = 64 * 1024;
@@ -17,18 +22,6 @@ const skipLimit = 1 << 20;
 const writeTimeout = 5 * 60_000;
 /** How long a client that was said goodbye may keep its side open. */
 const lingerTimeout = 5_000;
-const LF = 10;
-const CR = 13;
-
-export interface TlsInfo {
-  /** `TLSv1.3` */
-  readonly protocol: string;
-  /** `TLS_AES_256_GCM_SHA384` */
-  readonly cipher: string;
-  /** What the client asked for, '' where it named none. */
-  readonly servername: string;
-  readonly resumed: boolean;
-}
 
 export interface ConnectionOptions {
   readonly tls: TlsContexts | null;
@@ -67,13 +60,7 @@ export class Connection {
   #deflate: DeflateRaw | null = null;
   #inflate: InflateRaw | null = null;
 
-  /** Input is #input[#start..#end). #owned: the rest of #input is ours to append to. */
-  #input: Buffer | null = null;
-  #start = 0;
-  #end = 0;
-  #owned = false;
-  /** No line end before this place. */
-  #scanned = 0;
+  readonly #input = new InputBuffer();
   #paused = false;
   /** No more input will come. */
   #ended = false;
@@ -81,10 +68,7 @@ export class Connection {
   #inputEnded = false;
   #wake: (() => void) | null = null;
 
-  #output: Uint8Array[] = [];
-  #outputText = '';
-  #outputEncoding: 'utf8' | 'latin1' = 'utf8';
-  #outputSize = 0;
+  readonly #output = new OutputBatch();
   #flushing = false;
   /** Given to the compressor and not yet through it. */
   #compressing = 0;
@@ -127,7 +111,7 @@ export class Connection {
 
   /** Octets that have come and were not read yet. */
   get buffered(): number {
-    return this.#end - this.#start;
+    return this.#input.length;
   }
 
   /** The client has closed its side, or the socket is gone. Octets may still be `buffered`. */
@@ -163,29 +147,26 @@ export class Connection {
   async readLine(maxOctets: number, timeoutMs: number, options: ReadLineOptions = {}): Promise<Buffer | null> {
     const deadline = performance.now() + timeoutMs;
     if (!(await this.#settled())) return null;
+    const input = this.#input;
     let skipped = 0;
     for (;;) {
-      const end = this.#lineEnd(options.bareLf ?? false);
-      if (end !== -1) {
-        const input = this.#input!;
-        const crlf = end > this.#start && input[end - 1] === CR;
-        const line = input.subarray(this.#start, crlf ? end - 1 : end);
-        this.#consume(end + 1 - this.#start);
+      const line = input.line(options.bareLf ?? false);
+      if (line !== null) {
+        this.#consumed();
         if (skipped + line.length > maxOctets) throw new Fault('tooBig', `a line of ${skipped + line.length} octets`);
         return line;
       }
       // One more for the CR that may be the first half of the line's end.
-      if (skipped + this.buffered > maxOctets + 1) {
-        const keep = this.#input![this.#end - 1] === CR ? 1 : 0;
-        skipped += this.buffered - keep;
-        this.#consume(this.buffered - keep);
+      if (skipped + input.length > maxOctets + 1) {
+        skipped += input.drop();
+        this.#consumed();
         if (skipped > skipLimit) {
           this.destroy();
           throw new Fault('tooBig', `a line of more than ${skipLimit} octets`);
         }
       }
       if (!(await this.#more(deadline))) {
-        this.#consume(this.buffered);
+        this.#take(this.buffered);
         return null;
       }
     }
@@ -218,28 +199,14 @@ export class Connection {
 
   /** Puts back the end of what `readChunk` gave. */
   unread(rest: Buffer): void {
-    if (rest.length === 0) return;
-    const before = this.buffered;
-    this.#input = before === 0 ? rest : Buffer.concat([rest, this.#input!.subarray(this.#start, this.#end)]);
-    this.#start = 0;
-    this.#scanned = 0;
-    this.#end = before + rest.length;
-    this.#owned = false;
+    this.#input.unread(rest);
   }
 
   /** Collected until the end of the tick. Nothing happens once the socket is gone. */
   write(data: string | Uint8Array, encoding: 'utf8' | 'latin1' = 'utf8'): void {
     if (this.#finished || data.length === 0) return;
-    if (typeof data === 'string') {
-      if (encoding !== this.#outputEncoding) this.#closeText();
-      this.#outputEncoding = encoding;
-      this.#outputText += data;
-    } else {
-      this.#closeText();
-      this.#output.push(data);
-    }
-    this.#outputSize += data.length;
-    if (this.#outputSize > highWater) this.#flush();
+    this.#output.add(data, encoding);
+    if (this.#output.size > highWater) this.#flush();
     else if (!this.#flushing) {
       this.#flushing = true;
       process.nextTick(() => this.#flush());
@@ -248,7 +215,7 @@ export class Connection {
 
   /** Octets written and not yet taken by the system. */
   get pendingOutput(): number {
-    return this.#outputSize + this.#compressing + this.#socket.writableLength;
+    return this.#output.size + this.#compressing + this.#socket.writableLength;
   }
 
   /** Waits where more than the high-water mark is pending. @throws Fault timedOut when the client takes nothing, unavailable when it is gone */
@@ -266,8 +233,7 @@ export class Connection {
     if (!this.canStartTls) throw new Fault('badSequence', 'TLS is on or not to be had');
     const plain = this.#socket;
     this.#detach(plain);
-    let early = this.buffered;
-    this.#consume(early);
+    let early = this.#take(this.buffered).length;
     for (let chunk: Buffer | null = plain.read(); chunk !== null; chunk = plain.read()) early += chunk.length;
     if (early > 0) {
       this.earlyPlaintext += early;
@@ -386,9 +352,7 @@ export class Connection {
     this.#destroyed = true;
     this.#finished = true;
     this.#ended = true;
-    this.#output = [];
-    this.#outputText = '';
-    this.#outputSize = 0;
+    this.#output.clear();
     this.#deflate?.close();
     this.#inflate?.close();
     this.#signal();
@@ -407,34 +371,7 @@ export class Connection {
     >[1]);
     this.#socket = socket;
     this.#attach(socket);
-    let reason = 'connection lost';
-    const leave = () => this.destroy();
-    const timer = setTimeout(() => {
-      reason = 'timed out';
-      this.destroy();
-    }, this.#options.handshakeTimeout ?? 60_000);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const fail = () => reject(new Fault('unavailable', `TLS handshake: ${reason}`));
-        socket.once('secure', resolve);
-        socket.once('_tlsError', (error: NodeJS.ErrnoException) => {
-          reason = error.code ?? error.message;
-          this.destroy();
-          fail();
-        });
-        socket.once('end', leave);
-        void this.closed.then(fail);
-      });
-    } finally {
-      clearTimeout(timer);
-      socket.off('end', leave);
-    }
-    this.#tls = {
-      protocol: socket.getProtocol() ?? 'unknown',
-      cipher: socket.getCipher().standardName ?? socket.getCipher().name,
-      servername: (socket as { servername?: string | false }).servername || '',
-      resumed: socket.isSessionReused(),
-    };
+    this.#tls = await handshake(socket, this.#options.handshakeTimeout ?? 60_000);
   }
 
   #endInput(): void {
@@ -443,60 +380,18 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#input === null) {
-      this.#input = chunk;
-      this.#start = 0;
-      this.#scanned = 0;
-      this.#end = chunk.length;
-      this.#owned = false;
-    } else {
-      // Grows by doubling, so that a line that comes octet by octet still costs linear time.
-      if (!this.#owned || this.#end + chunk.length > this.#input.length) {
-        const grown = Buffer.allocUnsafeSlow(Math.max(1024, 2 * (this.buffered + chunk.length)));
-        this.#input.copy(grown, 0, this.#start, this.#end);
-        this.#end -= this.#start;
-        this.#scanned = Math.max(0, this.#scanned - this.#start);
-        this.#start = 0;
-        this.#input = grown;
-        this.#owned = true;
-      }
-      chunk.copy(this.#input, this.#end);
-      this.#end += chunk.length;
-    }
+    this.#input.append(chunk);
     if (this.buffered > readAhead) this.#pause();
     this.#signal();
   }
 
-  /** Place of the LF that ends the first line; -1 where it has not come. */
-  #lineEnd(bareLf: boolean): number {
-    if (this.#input === null) return -1;
-    let from = Math.max(this.#scanned, this.#start);
-    for (;;) {
-      const at = this.#input.indexOf(LF, from);
-      if (at === -1 || at >= this.#end) {
-        this.#scanned = this.#end;
-        return -1;
-      }
-      if (bareLf || (at > this.#start && this.#input[at - 1] === CR)) return at;
-      from = at + 1;
-    }
-  }
-
   #take(octets: number): Buffer {
-    const chunk = this.#input?.subarray(this.#start, this.#start + octets) ?? Buffer.alloc(0);
-    this.#consume(octets);
+    const chunk = this.#input.take(octets);
+    this.#consumed();
     return chunk;
   }
 
-  #consume(octets: number): void {
-    this.#start += octets;
-    if (this.#start === this.#end) {
-      this.#input = null;
-      this.#start = 0;
-      this.#end = 0;
-      this.#scanned = 0;
-      this.#owned = false;
-    } else if (this.#scanned < this.#start) this.#scanned = this.#start;
+  #consumed(): void {
     if (this.#paused && this.buffered <= readAhead / 2) this.#resume();
   }
 
@@ -518,7 +413,7 @@ export class Connection {
   /** Waits for input. False at its end. @throws Fault timedOut */
   async #more(deadline: number): Promise<boolean> {
     if (this.#ended) return false;
-    const before = this.#end - this.#start;
+    const before = this.buffered;
     const left = deadline - performance.now();
     if (left <= 0) throw new Fault('timedOut', 'no input');
     if (this.#wake !== null) throw new Error('two readers on one connection');
@@ -567,42 +462,19 @@ export class Connection {
     });
   }
 
-  #closeText(): void {
-    if (this.#outputText === '') return;
-    this.#output.push(Buffer.from(this.#outputText, this.#outputEncoding));
-    this.#outputText = '';
-  }
-
   #flush(): void {
     this.#flushing = false;
-    if (this.#outputSize === 0) return;
-    if (this.#destroyed) return;
-    const target = this.#deflate ?? this.#socket;
-    if (this.#output.length === 0 && this.#deflate === null) {
-      const text = this.#outputText;
-      this.#outputText = '';
-      this.#outputSize = 0;
-      this.#socket.write(text, this.#outputEncoding);
+    if (this.#output.size === 0 || this.#destroyed) return;
+    if (this.#deflate === null) {
+      this.#output.sendTo(this.#socket);
       return;
     }
-    this.#closeText();
-    const chunks = this.#output;
-    this.#output = [];
-    const size = this.#outputSize;
-    this.#outputSize = 0;
-    if (this.#deflate !== null) {
-      this.#compressing += size;
-      for (const chunk of chunks) this.#deflate.write(chunk);
-      this.#deflate.flush(constants.Z_SYNC_FLUSH, () => {
-        this.#compressing -= size;
-        this.#onDrain();
-      });
-    } else if (chunks.length === 1) target.write(chunks[0]!);
-    else if (size <= highWater) target.write(Buffer.concat(chunks));
-    else {
-      target.cork();
-      for (const chunk of chunks) target.write(chunk);
-      target.uncork();
-    }
+    const size = this.#output.size;
+    this.#compressing += size;
+    this.#output.sendTo(this.#deflate);
+    this.#deflate.flush(constants.Z_SYNC_FLUSH, () => {
+      this.#compressing -= size;
+      this.#onDrain();
+    });
   }
 }

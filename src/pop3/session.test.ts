@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { selfSigned } from '../../test/support/certificate.ts';
 import { MemoryInboxes } from '../../test/support/memory-inbox.ts';
 import type { Authenticator, SaslExchange } from '../auth/authenticator.ts';

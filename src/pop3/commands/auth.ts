@@ -24,7 +24,7 @@ export const auth: Pop3Command = {
     }
     if (more.length > 0) throw new Refusal('syntax', (texts) => texts.syntax);
     const exchange = session.authenticator.start(mechanism.toUpperCase(), session.authContext);
-    const first = initial === undefined ? null : initialResponse(initial);
+    const first = initial === undefined ? null : decoded(initialResponse(initial));
     await session.login(mechanism.toUpperCase(), () => converse(session, exchange, first));
   },
 };
@@ -35,6 +35,11 @@ async function converse(session: Session, exchange: ReturnType<Session['authenti
     if ('account' in step) return step.account;
     const line = await session.prompt(step.challenge.toString('base64'));
     if (line === '*') throw new Refusal('syntax', (texts) => texts.authAborted);
-    response = base64(line);
+    response = decoded(base64(line));
   }
+}
+
+function decoded(octets: Buffer | null): Buffer {
+  if (octets === null) throw new Refusal('syntax', (texts) => texts.badBase64);
+  return octets;
 }
