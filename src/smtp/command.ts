@@ -15,5 +15,5 @@ export interface SmtpCommand {
 /** One EHLO keyword, given only where it holds. RFC 5321 4.1.1.1 */
 export interface SmtpExtension {
   /** @returns the line, null where it is not offered now */
-  keyword(session: SmtpSession): string | null;
+  readonly keyword: (session: SmtpSession) => string | null;
 }

@@ -58,7 +58,7 @@ export function path(text: string, strict = false): Path {
   if (bracketed) {
     if (text[at] !== '>') throw new Fault('syntax', 'path does not end with >');
     at++;
-  }
+  } else if (text.includes('<', at)) throw new Fault('syntax', 'phrase before the path');
   return { address: { localPart, domain }, original, rest: rest(text, at) };
 }
 
