@@ -8,6 +8,7 @@ import { mailq } from './mailq.ts';
 import { newaliases } from './newaliases.ts';
 import { pw } from './pw.ts';
 import { queue } from './queue.ts';
+import { relayTest } from './relay-test.ts';
 import { user } from './user.ts';
 
-export const commands: readonly CommandFile[] = [config, queue, mailq, newaliases, alias, auth, domain, lookup, pw, user];
+export const commands: readonly CommandFile[] = [config, queue, mailq, newaliases, alias, auth, domain, lookup, pw, relayTest, user];
