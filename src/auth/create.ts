@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import type { Account, DirectorySource } from '../directory/directory.ts';
@@ -33,6 +33,8 @@ export interface AuthParts {
   readonly directory: DirectorySource;
   readonly log?: Log;
   readonly clock?: Clock;
+  /** The same in all workers and after restarts, so that made-up SCRAM salts stay the same. */
+  readonly secret?: Uint8Array;
   /** Tells the other workers of failures; without it each worker counts for itself. */
   readonly channel?: ThrottleChannel;
 }
@@ -48,7 +50,7 @@ const maxSteps = 8;
 
 /** @throws Fault unsupported (a mechanism or scheme that is not known) */
 export function createAuthenticator(settings: AuthSettings, parts: AuthParts): RunningAuthenticator {
-  const { directory, log = silentLog, clock = systemClock, channel = null } = parts;
+  const { directory, log = silentLog, clock = systemClock, channel = null, secret = randomBytes(32) } = parts;
   const offered = knownMechanisms(settings.mechanisms);
   findScheme(settings.defaultScheme);
   const pool = hashPool(settings.hashing);
@@ -70,7 +72,6 @@ export function createAuthenticator(settings: AuthSettings, parts: AuthParts): R
   const usable = (mechanism: Mechanism, context: AuthContext): boolean =>
     (!mechanism.plaintext || allowsPlaintext(context)) && (mechanism.binds !== true || context.channelBinding !== undefined);
 
-  const saltKey = randomBytes(32);
   const tools = (context: AuthContext): MechanismTools => ({
     async account(authenticationId) {
       const address = verifier.loginName(authenticationId);
@@ -83,8 +84,9 @@ export function createAuthenticator(settings: AuthSettings, parts: AuthParts): R
       return { scheme: scheme.name, hash };
     },
     offers: (name) => offered.some((mechanism) => mechanism.name === name && usable(mechanism, context)),
+    steady: (start) => verifier.beat(start, 10),
     channelBinding: (type) => context.channelBinding?.(type) ?? null,
-    fakeSalt: (name) => createHmac('sha256', saltKey).update(verifier.loginName(name)).digest().subarray(0, 16),
+    fakeSalt: (name) => createHmac('sha256', secret).update(verifier.loginName(name)).digest().subarray(0, 16),
   });
 
   /** Acting for someone else is not offered. RFC 4422 2 */
@@ -93,7 +95,8 @@ export function createAuthenticator(settings: AuthSettings, parts: AuthParts): R
     const address = verifier.loginName(authenticationId);
     const forOther = authorizationId !== '' && verifier.loginName(authorizationId) !== address;
     if (password === null) {
-      if (claim.account === undefined || forOther) throw verifier.refusal(address, '', mechanism, context, 'wrong proof');
+      await verifier.beat(performance.now());
+      if (claim.account === undefined || forOther) throw verifier.refusal(address, randomUUID(), mechanism, context, 'wrong proof');
       verifier.accept(claim.account, mechanism, context);
       return claim.account;
     }

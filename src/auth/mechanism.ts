@@ -18,6 +18,10 @@ export interface MechanismTools {
   stored(account: Account): { readonly scheme: string; readonly hash: string };
   /** Octets that both ends of this TLS connection know. RFC 5929, RFC 9266; null without TLS or where the type is not known. */
   channelBinding(type: string): Buffer | null;
+  /** Waits a little after `start` (performance.now), so that the work done for a name does not show. */
+  steady(start: number): Promise<void>;
+  /** Whether another mechanism is offered on this connection. */
+  offers(mechanism: string): boolean;
   /** The same for the same name, so that an unknown user looks like a known one. */
   fakeSalt(authenticationId: string): Buffer;
 }

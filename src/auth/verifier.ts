@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Account, DirectorySource } from '../directory/directory.ts';
@@ -19,6 +20,8 @@ export interface VerifierSettings {
   readonly defaultScheme: string;
   /** Domain of names without `@`; '' = none. */
   readonly realm: string;
+  /** Failures are answered at the next multiple of this since their start. Milliseconds, 0 = at once. */
+  readonly failureBeat: number;
   readonly cache: CredentialCacheSettings;
 }
 
@@ -62,11 +65,13 @@ export class Verifier {
   async verify(given: string, password: string, mechanism: string, context: AuthContext): Promise<Account> {
     const address = Buffer.byteLength(given) > maxName ? '' : this.loginName(given);
     this.admit(address, context);
+    const start = performance.now();
     const account = address === '' ? null : await this.#parts.directory.account(address);
     const usable = password !== '' && !password.includes('\0') && Buffer.byteLength(password) <= maxPassword;
     const stored = usable && account?.enabled === true ? account.password : null;
     const verified = await this.#check(stored, account?.address ?? address, usable ? password : 'x', mechanism, context);
     if (!verified || account === null) {
+      await this.beat(start);
       throw this.refusal(
         address,
         password,
@@ -77,6 +82,12 @@ export class Verifier {
     }
     this.accept(account, mechanism, context);
     return account;
+  }
+
+  /** Waits for the next beat after `start` (performance.now), so that microseconds more or less do not show. */
+  async beat(start: number, longest = Number.POSITIVE_INFINITY): Promise<void> {
+    const beat = Math.min(this.#settings.failureBeat, longest);
+    if (beat > 0) await sleep(beat - ((performance.now() - start) % beat));
   }
 
   /** Counts a failure. @returns what to throw */
@@ -130,7 +141,7 @@ export class Verifier {
   }
 
   /** Has the dummy made before anyone can time it. */
-  async prepare(): Promise<void> {
+  async warmUp(): Promise<void> {
     await this.#dummyPassword();
   }
 }

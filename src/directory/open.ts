@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { domainToUnicode } from 'node:url';
 import { type Log, silentLog } from '../base/log.ts';
 import { migrate } from '../db/migrate.ts';
@@ -11,6 +12,7 @@ import { type Management, management } from './management.ts';
 import { foldAddress, foldDomain, parseQuota } from './names.ts';
 import { aliasTable } from './tables/alias.ts';
 import { domainTable } from './tables/domain.ts';
+import { secretTable } from './tables/secret.ts';
 import { type UserRow, userTable } from './tables/user.ts';
 import { watcher } from './watcher.ts';
 
@@ -30,6 +32,8 @@ export interface DirectorySettings {
 /** The tables of domains, users and aliases. Every look-up reads them, so that a row counts from its commit on, in every process. */
 export interface Directory extends DirectorySource {
   readonly manage: Management;
+  /** 32 random octets under a name, the same for all processes and after restarts. */
+  secret(name: string): Uint8Array;
 }
 
 /** @throws Fault unavailable (schema newer than this version, not permitted), syntax (home template) */
@@ -48,6 +52,7 @@ export function openDirectory(settings: DirectorySettings, log: Log = silentLog)
 function directory(db: Database, settings: DirectorySettings, homeOf: (address: Address) => string | null, log: Log): Directory {
   const tables = { domains: domainTable(db), users: userTable(db), aliases: aliasTable(db) };
   const changes = watcher(db, settings.watchInterval ?? 200, log);
+  const secrets = secretTable(db);
   const complained = new Set<string>();
 
   const complain = (address: string, reason: string): void => {
@@ -127,6 +132,12 @@ function directory(db: Database, settings: DirectorySettings, homeOf: (address: 
     maySendAs: (sender, reversePath) => ask(() => maySendAs(sender, reversePath)),
     watch: changes.watch,
     manage: management(db, tables, homeOf, changes.announce),
+    secret(name) {
+      const found = secrets.find(name);
+      if (found !== undefined) return found;
+      secrets.insert(name, randomBytes(32));
+      return secrets.find(name)!;
+    },
     close() {
       changes.stop();
       db.close();

@@ -1,4 +1,5 @@
-import { createHmac, hash as digest, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { createHmac, hash as digest, pbkdf2, randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 import { Fault } from '../../mail/fault.ts';
 import type { PasswordScheme } from '../scheme.ts';
 import { sameOctets } from './crypt64.ts';
@@ -26,9 +27,11 @@ export function prepare(password: string): string {
     .normalize('NFKC');
 }
 
+const derive = promisify(pbkdf2);
+
 /** RFC 5802 3 */
-export function scramKeys(algorithm: ScramAlgorithm, password: string, salt: Buffer, iterations: number): ScramKeys {
-  const salted = pbkdf2Sync(prepare(password), salt, iterations, sizes[algorithm], algorithm);
+export async function scramKeys(algorithm: ScramAlgorithm, password: string, salt: Buffer, iterations: number): Promise<ScramKeys> {
+  const salted = await derive(prepare(password), salt, iterations, sizes[algorithm], algorithm);
   const key = (text: string): Buffer => createHmac(algorithm, salted).update(text).digest();
   return { iterations, salt, storedKey: digest(algorithm, key('Client Key'), 'buffer'), serverKey: key('Server Key') };
 }
@@ -53,12 +56,13 @@ function scheme(name: string, algorithm: ScramAlgorithm): PasswordScheme {
     name,
     looksLike: null,
     weak: false,
-    verify(password, hash) {
+    async verify(password, hash) {
       const keys = parseScram(algorithm, hash);
-      return keys !== null && sameOctets(keys.storedKey, scramKeys(algorithm, password, keys.salt, keys.iterations).storedKey);
+      if (keys === null) return false;
+      return sameOctets(keys.storedKey, (await scramKeys(algorithm, password, keys.salt, keys.iterations)).storedKey);
     },
-    hash(password) {
-      const { iterations, salt, storedKey, serverKey } = scramKeys(algorithm, password, randomBytes(16), defaultIterations);
+    async hash(password) {
+      const { iterations, salt, storedKey, serverKey } = await scramKeys(algorithm, password, randomBytes(16), defaultIterations);
       return [iterations, ...[salt, storedKey, serverKey].map((part) => part.toString('base64'))].join(',');
     },
   };
