@@ -3,10 +3,10 @@ import { fetchItemRows } from './items/index.ts';
 import type { Session } from './session.ts';
 
 /** What the session as such can do, beside what commands and items bring. */
-const features = ['IMAP4rev1', 'SASL-IR', 'LITERAL+', 'SPECIAL-USE', 'CHILDREN'];
+const features = ['IMAP4rev1', 'IMAP4rev2', 'SASL-IR', 'LITERAL+', 'SPECIAL-USE', 'CHILDREN'];
 
 /** Said before login: no more than a client needs to get there. */
-const beforeLogin = ['IMAP4rev1', 'SASL-IR', 'LITERAL-', 'ID', 'ENABLE', 'IDLE'];
+const beforeLogin = ['IMAP4rev1', 'IMAP4rev2', 'SASL-IR', 'LITERAL-', 'ID', 'ENABLE', 'IDLE'];
 
 /** The CAPABILITY line's words, from the registries. RFC 9051 6.1.1 */
 export function capabilityList(session: Session): string {

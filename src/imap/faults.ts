@@ -1,4 +1,4 @@
-import type { FaultKind } from '../mail/fault.ts';
+import { Fault, type FaultKind } from '../mail/fault.ts';
 
 export interface TaggedFailure {
   readonly status: 'NO' | 'BAD';
@@ -39,3 +39,13 @@ export const imapFailures: Readonly<Record<FaultKind, TaggedFailure>> = {
   timedOut: { status: 'NO', code: 'UNAVAILABLE', text: 'Timed out' },
   internal: { status: 'NO', code: 'SERVERBUG', text: 'Internal error occurred' },
 };
+
+/** A fault whose response code says more than its kind does. */
+export class CodedFault extends Fault {
+  readonly code: string;
+
+  constructor(kind: FaultKind, code: string, detail = '') {
+    super(kind, detail);
+    this.code = code;
+  }
+}

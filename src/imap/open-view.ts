@@ -22,6 +22,8 @@ export async function openView(session: Session, mailbox: Mailbox, readOnly: boo
   out.untagged(`OK [UIDVALIDITY ${mailbox.uidValidity}] UIDs valid`);
   out.untagged(`OK [UIDNEXT ${view.uidNext}] Predicted next UID`);
   out.untagged(`OK [HIGHESTMODSEQ ${view.modSeq}] Highest`);
+  // RFC 8474 4.2
+  out.untagged(`OK [MAILBOXID (${mailbox.mailboxId})] Mailbox ID`);
   // RFC 9051 6.3.2: LIST tells the mailbox's canonical name.
   if (session.rev2) out.untagged(`LIST () "${session.settings.separator}" ${session.toWire(mailbox.name)}`);
   if (parameters.qresync !== null) resynchronize(session, view, parameters.qresync);

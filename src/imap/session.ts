@@ -1,6 +1,7 @@
 import type { AuthContext, Authenticator } from '../auth/authenticator.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Staged } from '../base/staging.ts';
 import type { Account } from '../directory/directory.ts';
 import { Fault } from '../mail/fault.ts';
 import type { Connection } from '../net/connection.ts';
@@ -8,7 +9,7 @@ import type { AccountStore, MailStore } from '../store/store.ts';
 import { capabilityList } from './capability.ts';
 import { alreadyAnswered, type No } from './command.ts';
 import { commands } from './commands/index.ts';
-import { imapFailures } from './faults.ts';
+import { CodedFault, imapFailures } from './faults.ts';
 import { Cursor } from './grammar/cursor.ts';
 import { formatMailbox } from './grammar/mailbox.ts';
 import type { TextPosition } from './message-text.ts';
@@ -53,7 +54,8 @@ export class Session {
   textPosition: TextPosition | null = null;
   badCommands = 0;
   loginFailures = 0;
-  readonly started: number;
+  /** Greeting, or UNAUTHENTICATE: from here the time to log in runs. */
+  started: number;
 
   constructor(connection: Connection, settings: ImapSettings, deps: ImapDeps) {
     this.connection = connection;
@@ -200,7 +202,7 @@ export class Session {
     } finally {
       this.busy = false;
       this.incoming = [];
-      for (const message of messages) await message.discard();
+      for (const message of [...messages, ...this.made.splice(0)]) await message.discard();
     }
   }
 
@@ -208,6 +210,8 @@ export class Session {
   tag = '';
   /** Messages that came with it. */
   incoming: Incoming['messages'] = [];
+  /** Messages made while it ran. */
+  readonly made: Staged[] = [];
   /** Set by LOGOUT: close once its OK is out. */
   ending = false;
 
@@ -234,17 +238,10 @@ export class Session {
   }
 }
 
-/** Response codes that hang on more than the fault's kind. */
-const special: Readonly<Record<string, string>> = {
-  __proto__: null as never,
-  'noSuchMailbox target': 'TRYCREATE',
-  'unsupported UNKNOWN-CTE': 'UNKNOWN-CTE',
-};
-
 /** The tagged line for a fault. */
 export function failure(tag: string, fault: Fault): string {
   const { status, text, showDetail, ...row } = imapFailures[fault.kind];
-  const code = special[`${fault.kind} ${fault.detail}`] ?? row.code;
+  const code = fault instanceof CodedFault ? fault.code : row.code;
   const detail = showDetail && fault.detail !== '' ? `: ${fault.detail.replace(/[^\x20-\x7e]/g, '?')}` : '';
   return `${tag} ${status} ${code === null ? '' : `[${code}] `}${text}${detail}`;
 }

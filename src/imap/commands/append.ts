@@ -1,6 +1,9 @@
+import type { Staged } from '../../base/staging.ts';
 import { Fault } from '../../mail/fault.ts';
 import type { NewMessage } from '../../store/store.ts';
+import { catenate } from '../catenate.ts';
 import { command } from '../command.ts';
+import { CodedFault } from '../faults.ts';
 import { type AppendMessage, appendMessages } from '../grammar/append.ts';
 import { Cursor } from '../grammar/cursor.ts';
 import { mailbox } from '../grammar/mailbox.ts';
@@ -12,7 +15,7 @@ import type { Session } from '../session.ts';
 /** Stores messages the client sends: all or none. RFC 9051 6.3.12, RFC 3502, RFC 4315 3 */
 export const append = command({
   name: 'APPEND',
-  capabilities: ['UIDPLUS', 'MULTIAPPEND', 'APPENDLIMIT'],
+  capabilities: ['UIDPLUS', 'MULTIAPPEND', 'APPENDLIMIT', 'CATENATE'],
   states: ['authenticated', 'selected'],
 
   parse(line) {
@@ -26,26 +29,33 @@ export const append = command({
   async run({ name, messages }, session) {
     const target = session.fromWire(name);
     requireTarget(session, target);
-    const stored = await session.mail!.append(target, newMessages(session, messages));
+    const stored = await session.mail!.append(target, await newMessages(session, messages));
     const { uidValidity } = stored[0]!.mailbox;
     return `[APPENDUID ${uidValidity} ${formatNumbers(stored.map((one) => one.uid))}] Append completed.`;
   },
 });
 
-/** The mailbox is there. @throws Fault noSuchMailbox with the detail that becomes TRYCREATE */
+/** The mailbox is there, or the client is told that it might make it. RFC 9051 7.1 (TRYCREATE) */
 export function requireTarget(session: Session, target: string): void {
   const found = session.mail!.find(target);
-  if (found === null || !found.selectable) throw new Fault('noSuchMailbox', 'target');
+  if (found === null || !found.selectable) throw new CodedFault('noSuchMailbox', 'TRYCREATE', target);
 }
 
-export function newMessages(session: Session, messages: readonly AppendMessage[]): NewMessage[] {
-  return messages.map(({ flags, internalDate, parts }) => {
+/** What the store is given. Messages put together here are discarded with those that came. */
+export async function newMessages(session: Session, messages: readonly AppendMessage[]): Promise<NewMessage[]> {
+  const made: NewMessage[] = [];
+  for (const { flags, internalDate, parts } of messages) {
     const [part] = parts;
-    if (part === undefined || parts.length > 1 || !('literal' in part)) throw new Fault('unsupported', 'CATENATE');
-    const message = session.incoming[part.literal];
+    let message: Staged | undefined;
+    if (parts.length === 1 && part !== undefined && 'literal' in part) message = session.incoming[part.literal];
+    else {
+      message = await catenate(session, parts);
+      session.made.push(message);
+    }
     if (message === undefined) throw new Fault('syntax', 'message literal expected');
-    return { message, flags, ...(internalDate === null ? {} : { internalDate }) };
-  });
+    made.push({ message, flags, ...(internalDate === null ? {} : { internalDate }) });
+  }
+  return made;
 }
 
 /** Every literal is a message but the mailbox's name, which comes first, and URLs. */

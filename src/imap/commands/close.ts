@@ -9,8 +9,12 @@ export const close = command({
 
   async run(_, session) {
     const { mail, view } = session.selected;
-    if (!view.readOnly) await mail.expunge(view.mailbox.id, undefined, false);
+    const gone = view.readOnly ? [] : await mail.expunge(view.mailbox.id, undefined, false);
     session.unselect();
+    // RFC 7162 3.2.8
+    if (gone.length > 0 && session.enabled.has('CONDSTORE'))
+      return `[HIGHESTMODSEQ ${mail.status(view.mailbox.id).highestModSeq}] Close completed.`;
+    return 'Close completed.';
   },
 });
 

@@ -5,12 +5,16 @@ import type { Enabled } from '../session.ts';
 const extensions: Readonly<Record<string, readonly Enabled[]>> = {
   __proto__: null as never,
   CONDSTORE: ['CONDSTORE'],
+  // RFC 7162 3.2.3: who knows QRESYNC knows CONDSTORE.
+  QRESYNC: ['QRESYNC', 'CONDSTORE'],
+  IMAP4REV2: ['IMAP4REV2'],
+  'UTF8=ACCEPT': ['UTF8=ACCEPT'],
 };
 
 /** Switches extensions on; unknown ones are ignored. RFC 5161 3.1 */
 export const enable = command({
   name: 'ENABLE',
-  capabilities: ['ENABLE'],
+  capabilities: ['ENABLE', 'QRESYNC', 'IMAP4rev2', 'UTF8=ACCEPT'],
   states: ['authenticated', 'selected'],
 
   parse(line) {
@@ -29,7 +33,7 @@ export const enable = command({
       const what = extensions[name];
       if (what === undefined || session.enabled.has(what[0]!)) continue;
       for (const one of what) session.enabled.add(one);
-      now.push(name);
+      now.push(name === 'IMAP4REV2' ? 'IMAP4rev2' : name);
     }
     session.out.untagged(`ENABLED${now.map((name) => ` ${name}`).join('')}`);
   },

@@ -5,6 +5,7 @@ import { authenticate } from './authenticate.ts';
 import { capability } from './capability.ts';
 import { check } from './check.ts';
 import { close, unselect } from './close.ts';
+import { compress } from './compress.ts';
 import { copy, move, uidCopy, uidMove } from './copy.ts';
 import { create } from './create.ts';
 import { deleteMailbox } from './delete.ts';
@@ -21,12 +22,16 @@ import { namespace } from './namespace.ts';
 import { noop } from './noop.ts';
 import { getQuota, getQuotaRoot } from './quota.ts';
 import { rename } from './rename.ts';
+import { replace, replaceLiterals, uidReplace } from './replace.ts';
 import { search, uidSearch } from './search.ts';
 import { examine, select } from './select.ts';
+import { sort, uidSort } from './sort.ts';
 import { starttls } from './starttls.ts';
 import { status } from './status.ts';
 import { store, uidStore } from './store.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
+import { thread, uidThread } from './thread.ts';
+import { unauthenticate } from './unauthenticate.ts';
 
 const rows: readonly AnyCommand[] = [
   capability,
@@ -67,10 +72,22 @@ const rows: readonly AnyCommand[] = [
   uidCopy,
   move,
   uidMove,
+  replace,
+  uidReplace,
+  sort,
+  uidSort,
+  thread,
+  uidThread,
+  compress,
+  unauthenticate,
 ];
 
 /** Every command by its name. */
 export const commands: ReadonlyMap<string, AnyCommand> = new Map(rows.map((row) => [row.name, row]));
 
 /** Commands whose literals are messages. */
-export const literalPolicies: ReadonlyMap<string, LiteralPolicy> = new Map([['APPEND', appendLiterals]]);
+export const literalPolicies: ReadonlyMap<string, LiteralPolicy> = new Map([
+  ['APPEND', appendLiterals],
+  ['REPLACE', replaceLiterals],
+  ['UID REPLACE', replaceLiterals],
+]);

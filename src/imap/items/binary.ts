@@ -1,7 +1,7 @@
-import { Fault } from '../../mail/fault.ts';
 import { CrlfWriter } from '../../mail/line-ends.ts';
 import { resolveSection, type Section } from '../../mail/mime/section.ts';
 import { knowsTransferEncoding, transferDecoder } from '../../mail/mime/transfer.ts';
+import { CodedFault } from '../faults.ts';
 import type { FetchMessage } from '../fetch-message.ts';
 import type { FetchItem } from '../grammar/fetch-items.ts';
 import type { Output } from '../output.ts';
@@ -54,11 +54,12 @@ function binaryWriter({ section, partial }: FetchItem, marksSeen: boolean): Item
   };
 }
 
-/** @throws Fault expunged, unsupported where the encoding is not known */
+/** RFC 3516 4.3. @throws Fault expunged, unsupported where the encoding is not known */
 async function prepare(m: FetchMessage, path: readonly number[]): Promise<void> {
   await m.file();
   const found = resolveSection(m.root(), path.join('.'));
-  if (found !== null && !isPlain(found) && !knowsTransferEncoding(found.part.encoding)) throw new Fault('unsupported', 'UNKNOWN-CTE');
+  if (found !== null && !isPlain(found) && !knowsTransferEncoding(found.part.encoding))
+    throw new CodedFault('unsupported', 'UNKNOWN-CTE', 'transfer encoding');
 }
 
 /** The message as such and composite parts have nothing to undo but what is inside them. RFC 3516 4.2 */

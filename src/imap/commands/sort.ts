@@ -1,0 +1,66 @@
+import { Fault } from '../../mail/fault.ts';
+import type { SortCriterion, SortKey } from '../../mail/sort.ts';
+import { type Command, command } from '../command.ts';
+import type { Cursor } from '../grammar/cursor.ts';
+import { decoder, searchKeys, type WireKey } from '../grammar/search-key.ts';
+import { type SearchReturn, searchReturn } from '../grammar/search-return.ts';
+import { asksModSeq, resolveKey } from '../search.ts';
+import { saveResult, sendExtended, sendNumbers } from '../search-response.ts';
+import { sorted } from '../sort.ts';
+
+interface SortArguments {
+  readonly returns: SearchReturn | null;
+  readonly criteria: readonly SortCriterion[];
+  readonly key: WireKey;
+}
+
+const keys: readonly SortKey[] = ['arrival', 'cc', 'date', 'from', 'size', 'subject', 'to', 'displayfrom', 'displayto'];
+
+/** "(" sort-criterion *(SP sort-criterion) ")". RFC 5256 5, RFC 5957 4 */
+function sortCriteria(line: Cursor): SortCriterion[] {
+  const criteria = line.list(() => {
+    const reverse = line.accept('REVERSE ');
+    const word = line.atom().toLowerCase();
+    const key = keys.find((one) => one === word);
+    if (key === undefined) throw new Fault('syntax', 'Unknown sort criterion');
+    return { key, reverse };
+  });
+  if (criteria.length === 0 || criteria.length > 50) throw new Fault('syntax', 'sort criteria');
+  return criteria;
+}
+
+function sortCommand(byUid: boolean): Command<SortArguments> {
+  return command({
+    name: byUid ? 'UID SORT' : 'SORT',
+    capabilities: ['SORT', 'SORT=DISPLAY', 'ESORT'],
+    states: ['selected'],
+    updates: byUid ? 'all' : 'noExpunge',
+
+    parse(line) {
+      line.space();
+      const returns = searchReturn(line);
+      const criteria = sortCriteria(line);
+      line.space();
+      const text = decoder(line.astring());
+      line.space();
+      const key = searchKeys(line, text);
+      line.end();
+      return { returns, criteria, key };
+    },
+
+    async run({ returns, criteria, key }, session) {
+      const { mail, view } = session.selected;
+      const modSeq = asksModSeq(key);
+      if (modSeq) session.enabled.add('CONDSTORE');
+      const uids = await mail.search(view.mailbox.id, resolveKey(key, view));
+      const found = { view, places: view.placesOf(await sorted(mail, view.mailbox.id, uids, criteria)), byUid, modSeq };
+      if (returns === null) return sendNumbers(session, 'SORT', found);
+      if (returns.save) saveResult(found, returns);
+      if (returns.min || returns.max || returns.all || returns.count || returns.partial !== null) sendExtended(session, found, returns);
+    },
+  });
+}
+
+/** RFC 5256 3; RETURN RFC 5267 3 */
+export const sort = sortCommand(false);
+export const uidSort = sortCommand(true);

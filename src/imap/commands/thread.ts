@@ -1,0 +1,48 @@
+import { Fault } from '../../mail/fault.ts';
+import { formatThreads, type ThreadAlgorithm, thread as threads } from '../../mail/thread.ts';
+import { type Command, command } from '../command.ts';
+import { decoder, searchKeys, type WireKey } from '../grammar/search-key.ts';
+import { resolveKey } from '../search.ts';
+import { sortItems } from '../sort.ts';
+
+interface ThreadArguments {
+  readonly algorithm: ThreadAlgorithm;
+  readonly key: WireKey;
+}
+
+const algorithms: readonly ThreadAlgorithm[] = ['orderedsubject', 'references', 'refs'];
+
+function threadCommand(byUid: boolean): Command<ThreadArguments> {
+  return command({
+    name: byUid ? 'UID THREAD' : 'THREAD',
+    capabilities: algorithms.map((name) => `THREAD=${name.toUpperCase()}`),
+    states: ['selected'],
+    updates: byUid ? 'all' : 'noExpunge',
+
+    parse(line) {
+      line.space();
+      const word = line.atom().toLowerCase();
+      const algorithm = algorithms.find((name) => name === word);
+      if (algorithm === undefined) throw new Fault('syntax', 'Unknown thread algorithm');
+      line.space();
+      const text = decoder(line.astring());
+      line.space();
+      const key = searchKeys(line, text);
+      line.end();
+      return { algorithm, key };
+    },
+
+    async run({ algorithm, key }, session) {
+      const { mail, view } = session.selected;
+      const uids = await mail.search(view.mailbox.id, resolveKey(key, view));
+      const known = view.uidsOf(view.placesOf(uids));
+      const nodes = threads(await sortItems(mail, view.mailbox.id, known, true), algorithm);
+      const text = formatThreads(nodes, byUid ? (uid) => uid : (uid) => view.place(uid) + 1);
+      session.out.untagged(`THREAD${text === '' ? '' : ` ${text}`}`);
+    },
+  });
+}
+
+/** RFC 5256 3 */
+export const thread = threadCommand(false);
+export const uidThread = threadCommand(true);
