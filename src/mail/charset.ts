@@ -83,9 +83,16 @@ export function decodeCharset(bytes: Uint8Array, charset: string): string {
   if (label === 'utf-7') return decodeUtf7(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
   if (!unsaid.has(label)) {
     const decoder = decoderOf(label);
-    if (decoder !== null) return decoder.decode(bytes);
+    if (decoder !== null) return decoder.decode(label === 'iso-2022-jp' ? withoutIdleEscapes(bytes) : bytes);
   }
   return decodeUnlabelled(bytes);
+}
+
+/** TextDecoder takes two escape sequences in a row for an attack; encoded words put together have them. */
+function withoutIdleEscapes(bytes: Uint8Array): Uint8Array {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const tidy = text.replace(/(?:\x1b[($][@BIJ])+(?=\x1b[($][@BIJ])/g, '');
+  return tidy.length === text.length ? bytes : Buffer.from(tidy, 'latin1');
 }
 
 /** UTF-8 where it is valid, else windows-1252. */
@@ -105,7 +112,8 @@ export function charsetDecoder(charset: string): { write(bytes: Uint8Array): str
   if (label !== 'utf-7' && !unsaid.has(label)) {
     try {
       const decoder = new TextDecoder(label);
-      return { write: (bytes) => decoder.decode(bytes, { stream: true }), end: () => decoder.decode() };
+      const tidy = label === 'iso-2022-jp' ? withoutIdleEscapes : (bytes: Uint8Array) => bytes;
+      return { write: (bytes) => decoder.decode(tidy(bytes), { stream: true }), end: () => decoder.decode() };
     } catch {
       // Unknown: read as unlabelled below.
     }

@@ -17,17 +17,35 @@ describe('address list', () => {
     ['user@[192.0.2.1]', [[null, null, 'user', '[192.0.2.1]']]],
     ['J. Q. Public <j@q>', [['J. Q. Public', null, 'j', 'q']]],
     [
-      'a@b, , c@d,',
+      'a@b, c@d,',
       [
         [null, null, 'a', 'b'],
         [null, null, 'c', 'd'],
       ],
     ],
+    [
+      'a@b,,c@d',
+      [
+        [null, null, 'a', 'b'],
+        [null, null, 'MISSING_MAILBOX', 'MISSING_DOMAIN'],
+        [null, null, 'c', 'd'],
+      ],
+    ],
+    [
+      'John Smith, a@b',
+      [
+        ['John Smith', null, 'MISSING_MAILBOX', 'MISSING_DOMAIN'],
+        [null, null, 'a', 'b'],
+      ],
+    ],
+    ['"a b"', [['a b', null, 'MISSING_MAILBOX', 'MISSING_DOMAIN']]],
+    ['user@domain.', [[null, null, 'user', 'MISSING_DOMAIN']]],
+    ['<user (x)@ (y) domain>', [[null, null, 'user', 'domain']]],
     ['user', [[null, null, 'user', 'MISSING_DOMAIN']]],
     ['<user>', [[null, null, 'user', 'MISSING_DOMAIN']]],
     ['Name <>', [['Name', null, 'MISSING_MAILBOX', 'MISSING_DOMAIN']]],
     ['@domain', [[null, null, 'MISSING_MAILBOX', 'domain']]],
-    ['Name <user@domain', [['Name', null, 'user', 'domain']]],
+    ['Name <user@domain', [['Name', null, 'user', 'SYNTAX_ERROR']]],
     ['Name <user domain>', [['Name', null, 'user', 'SYNTAX_ERROR']]],
     [
       'undisclosed-recipients:;',

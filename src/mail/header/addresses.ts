@@ -46,12 +46,8 @@ class AddressReader {
     if (input.skip() !== more) return;
     while (this.entries.length < this.#limit) {
       if (this.#address() === ended || !input.is(',')) return;
-      let outcome: Outcome;
-      do {
-        // Empty elements are obsolete. RFC 5322 4.4
-        input.at++;
-        outcome = input.skip();
-      } while (outcome === more && input.is(','));
+      input.at++;
+      const outcome = input.skip();
       if (outcome === more) continue;
       if (outcome === broken) this.#addMailbox();
       return;
@@ -74,34 +70,18 @@ class AddressReader {
     this.entries.push({ ...groupEnd, mailbox: input.take() });
     input.at++;
     let outcome = input.skip();
-    while (outcome === more && input.is(',')) {
-      input.at++;
-      outcome = input.skip();
-    }
     if (outcome === more && !input.is(';')) {
       while (this.entries.length < this.#limit) {
         outcome = this.#mailboxOf();
-        if (outcome !== more) {
-          outcome = broken;
-          break;
-        }
-        if (!input.is(',')) break;
-        do {
-          input.at++;
-          outcome = input.skip();
-        } while (outcome === more && input.is(','));
-        if (outcome !== more) {
-          outcome = broken;
-          break;
-        }
-        if (input.is(';')) break;
-      }
-    }
-    if (outcome !== broken) {
-      if (input.is(';')) {
+        if (input.rest === ended || !input.is(',')) break;
         input.at++;
         outcome = input.skip();
-      } else outcome = broken;
+        if (outcome !== more || input.is(';')) break;
+      }
+    }
+    if (input.is(';')) {
+      input.at++;
+      outcome = input.skip();
     }
     this.entries.push(groupEnd);
     return outcome === ended || input.rest === ended ? ended : more;
@@ -109,11 +89,16 @@ class AddressReader {
 
   /** mailbox = name-addr / addr-spec */
   #mailboxOf(): Outcome {
-    const start = this.#in.at;
+    const input = this.#in;
+    const start = input.at;
     let outcome = this.#nameAddr();
     if (outcome === broken) {
-      this.#in.at = start;
+      input.at = start;
       outcome = this.#addrSpec();
+      if (this.#domain === null) {
+        if (outcome === more && this.#mailbox?.endsWith('.') === true) this.#mailbox = null;
+        else if (this.#name === null && !input.text.slice(start, input.at).includes('@')) outcome = this.#nameAlone(start, outcome);
+      }
     }
     this.#addMailbox();
     return outcome;
@@ -142,24 +127,18 @@ class AddressReader {
   #angleAddr(): Outcome {
     const input = this.#in;
     input.at++;
-    let outcome = input.skip();
-    if (outcome !== more) return outcome;
+    if (input.skip() !== more) return broken;
     if (input.is('@')) {
       if (this.#routeOf() !== more || !input.is(':')) {
         this.#route = 'INVALID_ROUTE';
         return broken;
       }
       input.at++;
-      outcome = input.skip();
-      if (outcome !== more) return outcome;
+      if (input.skip() !== more) return broken;
     }
     if (!input.is('>')) {
-      outcome = this.#localPart();
-      if (outcome !== more) return outcome;
-      if (input.is('@')) {
-        outcome = this.#domainOf();
-        if (outcome !== more) return outcome;
-      }
+      if (this.#localPart() !== more) return broken;
+      if (input.is('@') && this.#domainOf() !== more) return broken;
     }
     if (!input.is('>')) return broken;
     input.at++;
@@ -183,6 +162,24 @@ class AddressReader {
     return input.rest;
   }
 
+  /** Words where an address should be, `John Smith`: they are the name of someone without address. */
+  #nameAlone(start: number, outcome: Outcome): Outcome {
+    const input = this.#in;
+    const end = input.at;
+    const quoted = input.text.charAt(start) === '"';
+    input.at = start;
+    input.out = '';
+    const ending = input.phrase();
+    const phrase = input.take();
+    if (ending === broken || phrase === '' || !(quoted || phrase.includes(' '))) {
+      input.at = end;
+      return outcome;
+    }
+    this.#name = phrase;
+    this.#mailbox = null;
+    return ending;
+  }
+
   #addrSpec(): Outcome {
     const input = this.#in;
     input.comment = '';
@@ -200,7 +197,7 @@ class AddressReader {
   #localPart(): Outcome {
     const input = this.#in;
     input.out = '';
-    const outcome = input.is('"') ? input.quotedString() : input.dotAtom();
+    const outcome = input.is('"') ? input.quotedString() : input.is('.') ? input.atomOrDot() : input.dotAtom();
     const read = input.take();
     if (outcome !== broken) this.#mailbox = read;
     return outcome;
@@ -211,7 +208,8 @@ class AddressReader {
     input.out = '';
     const outcome = input.domain();
     const read = input.take();
-    if (outcome !== broken) this.#domain = read;
+    if (outcome === broken || /^\.|\.\.|\.$/.test(read)) return broken;
+    this.#domain = read;
     return outcome;
   }
 }

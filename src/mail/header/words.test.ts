@@ -11,6 +11,7 @@ describe('encoded words', () => {
     ['=?ISO-8859-1?Q?a?= b', 'a b'],
     ['=?ISO-8859-1?Q?a_b?=', 'a b'],
     ['=?iso-2022-jp?B?GyRCTCQ+NUJ6OS05cBsoQg==?=', '未承諾広告'],
+    ['=?iso-2022-jp?B?GyRCTCQ+NUJ6OS05cBsoQg==?= =?iso-2022-jp?B?GyRCJUYlOSVIGyhC?=', '未承諾広告テスト'],
     ['=?shift_jis?B?g2WDWINn?=', 'テスト'],
     ['=?euc-jp?B?pcaluaXI?=', 'テスト'],
     ['=?koi8-r?B?8NLJ18XU?=', 'Привет'],

@@ -1,9 +1,8 @@
-import { addressList } from '../header/addresses.ts';
 import type { MessageFacts, Part, SortKeys } from './part.ts';
 import { previewOctets, previewOf } from './preview.ts';
 import { StructureReader } from './reader.ts';
 import { sortKeys } from './sort-keys.ts';
-import { bodyWire, envelopeFields, envelopeWire } from './wire.ts';
+import { bodyWire, EnvelopeFields, envelopeWire } from './wire.ts';
 
 /** Computes what a message's row needs while its octets go by, in pieces of any size. */
 export class FactsReader {
@@ -20,10 +19,9 @@ export class FactsReader {
     this.#structure = new StructureReader({
       header: (_part, text, fields, depth) => {
         if (depth > 0) return;
-        const found = envelopeFields(text, fields);
-        const from = addressList(found.from ?? '');
-        this.#envelope = envelopeWire(found, from);
-        this.#keys = sortKeys(found, from);
+        const found = new EnvelopeFields(text, fields);
+        this.#envelope = envelopeWire(found);
+        this.#keys = sortKeys(found);
       },
       wants: (part) => this.#wants(part),
       body: (chunk) => {

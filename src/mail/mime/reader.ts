@@ -2,7 +2,7 @@ import { fieldBody, type HeaderField, splitHeader } from '../header/fields.ts';
 import { contentDisposition, contentType, languageTags, type Param, singleToken } from '../header/params.ts';
 import { Boundaries } from './boundaries.ts';
 import type { Part } from './part.ts';
-import { envelopeFields, envelopeWire } from './wire.ts';
+import { EnvelopeFields, envelopeWire } from './wire.ts';
 
 /** Bounds of what a message may ask for; what goes beyond is opaque. */
 export const mimeLimits = {
@@ -185,8 +185,15 @@ export class StructureReader {
   }
 
   #atBoundary({ depth, closes }: { depth: number; closes: boolean }, at: number): void {
-    const eol = this.#crlf ? 2 : 1;
-    if (this.#state === 'header') this.#endHeader(Math.max(this.#part.header, at - eol), true);
+    let eol = this.#crlf ? 2 : 1;
+    if (this.#state === 'header') {
+      const start = Math.max(this.#part.header, at - eol);
+      if (start === at) eol = 0;
+      this.#endHeader(start, eol);
+    } else if (this.#stack.at(-1)!.part.start > at - eol) {
+      // Right after the empty line of a header, which belongs to the header.
+      eol = 0;
+    }
     this.#closeTo(depth + 1, at, eol);
     this.#boundaries.dropFrom(closes ? depth : depth + 1);
     this.#starts = !closes;
@@ -217,8 +224,8 @@ export class StructureReader {
     this.#state = 'header';
   }
 
-  /** @param cut by a boundary: the part has no body */
-  #endHeader(start: number, cut = false): void {
+  /** @param cut where a boundary ends the header and there is no body: octets of the line end that belongs to the boundary */
+  #endHeader(start: number, cut: number | null = null): void {
     const part = this.#part;
     const depth = this.#stack.length;
     const text = this.#header;
@@ -230,7 +237,7 @@ export class StructureReader {
     this.#events.header?.(part as Part, text, fields, depth);
     if (depth > 0) {
       const parent = this.#stack.at(-1)!;
-      if (parent.kind === 'message') parent.part.message!.envelope = envelopeWire(envelopeFields(text, fields));
+      if (parent.kind === 'message') parent.part.message!.envelope = envelopeWire(new EnvelopeFields(text, fields));
     }
     let kind: Open['kind'] = 'leaf';
     if (part.type === 'multipart') kind = 'multipart';
@@ -243,8 +250,8 @@ export class StructureReader {
     }
     this.#state = 'body';
     this.#lineStart = true;
-    // A cut header's last line end belongs to the boundary.
-    const back = cut ? 1 : 0;
+    // A cut header's last line end is the boundary's.
+    const back = cut === null || cut === 0 ? 0 : 1;
     this.#stack.push({ part, kind, bare: this.#bare - (this.#crlf ? 0 : back), lines: this.#lines - back });
     if (kind === 'multipart') {
       part.parts = [];
@@ -253,8 +260,8 @@ export class StructureReader {
       const root = blankPart(start);
       part.message = { envelope: '', root };
       this.#begin(root, false, false);
-      if (cut) this.#endHeader(start, true);
-    } else this.#wanted = !cut && this.#events.wants?.(part as Part) === true;
+      if (cut !== null) this.#endHeader(start, cut);
+    } else this.#wanted = cut === null && this.#events.wants?.(part as Part) === true;
   }
 
   /** Closes what is open at `depth` and deeper; the body ends `eol` octets before `at`. */
@@ -262,11 +269,6 @@ export class StructureReader {
     while (this.#stack.length > depth) {
       const { part, bare, lines } = this.#stack.pop()!;
       const end = at - eol;
-      if (end < part.start) {
-        part.end = part.start;
-        part.size = part.lines = 0;
-        continue;
-      }
       part.end = end;
       part.lines = this.#lines - lines - (eol > 0 ? 1 : 0);
       part.size = end - part.start + this.#bare - bare - (eol === 1 ? 1 : 0);

@@ -2,7 +2,7 @@ import { baseSubject } from '../base-subject.ts';
 import { casemap } from '../casemap.ts';
 import { decodeRaw } from '../charset.ts';
 import { parseDate } from '../date.ts';
-import { type AddressEntry, addressList } from '../header/addresses.ts';
+import type { AddressEntry } from '../header/addresses.ts';
 import { decodeWords } from '../header/words.ts';
 import type { SortKeys } from './part.ts';
 import type { EnvelopeFields } from './wire.ts';
@@ -11,34 +11,29 @@ const maxReferences = 200;
 const maxId = 998;
 
 /** RFC 5256 2 and 3, RFC 5957 3. */
-export function sortKeys(fields: EnvelopeFields, from: readonly AddressEntry[]): SortKeys {
-  const to = first(fields.to);
-  const sender = firstOf(from);
-  const date = fields.date === undefined ? null : parseDate(fields.date);
-  const references = messageIds(fields.references ?? '');
+export function sortKeys(fields: EnvelopeFields): SortKeys {
+  const [from, to, cc] = [first(fields, 'from'), first(fields, 'to'), first(fields, 'cc')];
+  const sent = fields.text('date');
+  const date = sent === null ? null : parseDate(sent);
+  const references = messageIds(fields.text('references') ?? '');
   return {
-    ...baseSubject(fields.subject === undefined ? '' : decodeWords(fields.subject)),
-    from: mailbox(sender),
+    ...baseSubject(decodeWords(fields.text('subject') ?? '')),
+    from: mailbox(from),
     to: mailbox(to),
-    cc: mailbox(first(fields.cc)),
-    displayFrom: display(sender),
+    cc: mailbox(cc),
+    displayFrom: display(from),
     displayTo: display(to),
     sent: date === null ? null : date.time,
     sentDay: date === null ? null : date.day,
-    messageId: messageIds(fields['message-id'] ?? '')[0] ?? null,
+    messageId: messageIds(fields.text('message-id') ?? '')[0] ?? null,
     // In-Reply-To counts only where References has no valid id. RFC 5256 3
-    references: references.length > 0 ? references : messageIds(fields['in-reply-to'] ?? '').slice(0, 1),
+    references: references.length > 0 ? references : messageIds(fields.text('in-reply-to') ?? '').slice(0, 1),
   };
 }
 
-/** Enough of the field for its first address; a list of half a million is not read to its end for one. */
-function first(body: string | undefined): AddressEntry | null {
-  return body === undefined ? null : firstOf(addressList(body, 2));
-}
-
 /** The first entry; of a group its name counts as the mailbox. RFC 5256 2 */
-function firstOf(entries: readonly AddressEntry[]): AddressEntry | null {
-  return entries[0] ?? null;
+function first(fields: EnvelopeFields, key: 'from' | 'to' | 'cc'): AddressEntry | null {
+  return fields.addresses(key)[0] ?? null;
 }
 
 function mailbox(entry: AddressEntry | null): string {

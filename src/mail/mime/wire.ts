@@ -25,31 +25,51 @@ function collapsed(text: string): string {
   return /[\t\r\n]| {2}|^ | $/.test(text) ? text.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '') : text;
 }
 
-const envelopeKeys = ['date', 'subject', 'from', 'sender', 'reply-to', 'to', 'cc', 'bcc', 'in-reply-to', 'message-id'] as const;
-type EnvelopeKey = (typeof envelopeKeys)[number];
-const isEnvelopeKey = new Set<string>(envelopeKeys);
+const addressKeys = ['from', 'sender', 'reply-to', 'to', 'cc', 'bcc'] as const;
+const textKeys = ['date', 'subject', 'in-reply-to', 'message-id', 'references'] as const;
+type AddressKey = (typeof addressKeys)[number];
+type TextKey = (typeof textKeys)[number];
+const isAddressKey = new Set<string>(addressKeys);
+const isTextKey = new Set<string>(textKeys);
 
-/** The fields of a header that ENVELOPE and sort keys are made of: bodies unfolded, address fields of one name joined, else the first counts. */
-export type EnvelopeFields = Partial<Record<EnvelopeKey | 'references', string>>;
+/** Addresses of one kind in one header, at most. */
+const maxAddresses = 20_000;
 
-const joined = new Set(['from', 'sender', 'reply-to', 'to', 'cc', 'bcc']);
+/** The fields that ENVELOPE and sort keys are made of, unfolded. Of several of one name the last counts; addresses of all do. As Dovecot. */
+export class EnvelopeFields {
+  readonly #texts = new Map<string, string>();
+  readonly #bodies = new Map<string, string[]>();
+  readonly #lists = new Map<AddressKey, AddressEntry[]>();
 
-export function envelopeFields(text: string, fields: readonly HeaderField[]): EnvelopeFields {
-  const found: Record<string, string> = {};
-  const joins = new Map<string, string[]>();
-  for (const field of fields) {
-    const { key } = field;
-    if (!isEnvelopeKey.has(key) && key !== 'references') continue;
-    const before = found[key];
-    if (before === undefined) found[key] = fieldBody(text, field);
-    else if (joined.has(key)) {
-      const more = joins.get(key) ?? [before];
-      more.push(fieldBody(text, field));
-      joins.set(key, more);
+  constructor(text: string, fields: readonly HeaderField[]) {
+    for (const field of fields) {
+      const { key } = field;
+      if (isTextKey.has(key)) this.#texts.set(key, fieldBody(text, field));
+      else if (isAddressKey.has(key)) {
+        const bodies = this.#bodies.get(key);
+        if (bodies === undefined) this.#bodies.set(key, [fieldBody(text, field)]);
+        else bodies.push(fieldBody(text, field));
+      }
     }
   }
-  for (const [key, bodies] of joins) found[key] = bodies.filter((body) => body !== '').join(', ');
-  return found;
+
+  text(key: TextKey): string | null {
+    return this.#texts.get(key) ?? null;
+  }
+
+  addresses(key: AddressKey): readonly AddressEntry[] {
+    let list = this.#lists.get(key);
+    if (list === undefined) {
+      list = [];
+      for (const body of this.#bodies.get(key) ?? []) {
+        if (list.length >= maxAddresses) break;
+        const more = addressList(body, maxAddresses - list.length);
+        list = list.length === 0 ? more : list.concat(more);
+      }
+      this.#lists.set(key, list);
+    }
+    return list;
+  }
 }
 
 function addresses(entries: readonly AddressEntry[]): string {
@@ -65,15 +85,13 @@ function addresses(entries: readonly AddressEntry[]): string {
  * ENVELOPE with its parentheses. An absent or empty Sender or Reply-To is the From; an empty Date, Subject and so on is an empty
  * string, an absent one NIL. RFC 9051 7.5.2
  */
-export function envelopeWire(fields: EnvelopeFields, from = addressList(fields.from ?? '')): string {
-  const fromWire = addresses(from);
-  const list = (key: EnvelopeKey): string => {
-    const body = fields[key];
-    return body === undefined || body === '' ? 'NIL' : addresses(addressList(body));
-  };
-  const orFrom = (wire: string): string => (wire === 'NIL' ? fromWire : wire);
-  const subject = fields.subject === undefined ? 'NIL' : imapString(collapsed(fields.subject));
-  return `(${nstring(fields.date ?? null)} ${subject} ${fromWire} ${orFrom(list('sender'))} ${orFrom(list('reply-to'))} ${list('to')} ${list('cc')} ${list('bcc')} ${nstring(fields['in-reply-to'] ?? null)} ${nstring(fields['message-id'] ?? null)})`;
+export function envelopeWire(fields: EnvelopeFields): string {
+  const subject = fields.text('subject');
+  const from = addresses(fields.addresses('from'));
+  const list = (key: AddressKey): string => addresses(fields.addresses(key));
+  const orFrom = (wire: string): string => (wire === 'NIL' ? from : wire);
+  const text = (key: TextKey): string => nstring(fields.text(key));
+  return `(${text('date')} ${subject === null ? 'NIL' : imapString(collapsed(subject))} ${from} ${orFrom(list('sender'))} ${orFrom(list('reply-to'))} ${list('to')} ${list('cc')} ${list('bcc')} ${text('in-reply-to')} ${text('message-id')})`;
 }
 
 function params(list: readonly (readonly [string, string])[]): string {
