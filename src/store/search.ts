@@ -1,7 +1,269 @@
-import type { MailboxId } from '../mail/numbers.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import { casemap } from '../mail/casemap.ts';
+import { Fault } from '../mail/fault.ts';
+import { firstKeywordBit, flagBits, systemFlag } from '../mail/flags.ts';
+import { fieldBody, splitHeader } from '../mail/header/fields.ts';
+import { decodeWords } from '../mail/header/words.ts';
+import type { Part, SortKeys } from '../mail/mime/part.ts';
+import { bodyText, headerText } from '../mail/mime/text.ts';
+import type { MailboxId, Uid } from '../mail/numbers.ts';
 import type { SearchKey } from '../mail/search.ts';
-import type { AccountStore } from './store.ts';
+import type { AccountStore, Column, MailboxSnapshot, MessageRow } from './store.ts';
 
-export async function searchMailbox(_store: AccountStore, _id: MailboxId, _key: SearchKey): Promise<Uint32Array> {
-  throw new Error('not yet');
+/** Milliseconds the loop is held at a time. */
+const slice = 5;
+const day = 86_400_000;
+
+/** Where a key's answer comes from; cheaper ones are asked first. */
+function cost(key: SearchKey): number {
+  switch (key.kind) {
+    case 'and':
+    case 'or':
+      return Math.max(0, ...key.keys.map(cost));
+    case 'not':
+      return cost(key.key);
+    case 'all':
+    case 'uids':
+    case 'flag':
+    case 'recent':
+    case 'modseq':
+    case 'saveDateSupported':
+      return 0;
+    case 'date':
+      return key.which === 'sent' ? 2 : 1;
+    case 'header':
+      return 3;
+    case 'text':
+    case 'body':
+      return 4;
+    default:
+      return 1;
+  }
+}
+
+type Test = (message: Candidate) => boolean | Promise<boolean>;
+
+/** One message, read as far as the keys ask. */
+class Candidate {
+  uid = 0 as Uid;
+  flags = 0;
+  modSeq = 0;
+  readonly #store: AccountStore;
+  readonly #id: MailboxId;
+  readonly #rows = new Map<string, MessageRow | null>();
+
+  constructor(store: AccountStore, id: MailboxId) {
+    this.#store = store;
+    this.#id = id;
+  }
+
+  reset(uid: number, flags: number, modSeq: number): void {
+    this.uid = uid as Uid;
+    this.flags = flags;
+    this.modSeq = modSeq;
+    this.#rows.clear();
+  }
+
+  /** null where it went meanwhile. */
+  row(...columns: Column[]): MessageRow | null {
+    const key = columns.join();
+    let row = this.#rows.get(key);
+    if (row === undefined) {
+      const rows = this.#store.fetch(this.#id, [this.uid], columns).next().value as readonly MessageRow[] | undefined;
+      row = rows?.[0] ?? null;
+      this.#rows.set(key, row);
+    }
+    return row;
+  }
+
+  async header(): Promise<string> {
+    const header = this.row('header')?.header;
+    if (header === undefined) return '';
+    if (header !== null) return header.toString('latin1');
+    const root = this.structure();
+    const file = await this.open();
+    if (root === null || file === null) return '';
+    try {
+      return (await file.read(0, root.start)).toString('latin1');
+    } finally {
+      file.close();
+    }
+  }
+
+  structure(): Part | null {
+    const text = this.row('structure')?.structure;
+    return text === undefined ? null : (JSON.parse(text) as Part);
+  }
+
+  async open() {
+    try {
+      return await this.#store.openMessage(this.#id, this.uid);
+    } catch (error) {
+      if (error instanceof Fault) return null;
+      throw error;
+    }
+  }
+}
+
+/** UIDs that match, ascending. Works through the mailbox in slices. RFC 9051 6.4.4 */
+export async function searchMailbox(store: AccountStore, id: MailboxId, key: SearchKey): Promise<Uint32Array> {
+  const view = store.snapshot(id);
+  const test = compile(key, store, id, view);
+  const found: number[] = [];
+  const message = new Candidate(store, id);
+  let since = performance.now();
+  for (let i = 0; i < view.uids.length; i++) {
+    message.reset(view.uids[i]!, view.flags[i]!, view.modSeqs[i]!);
+    let matches = test(message);
+    if (typeof matches !== 'boolean') matches = await matches;
+    if (matches) found.push(view.uids[i]!);
+    if ((i & 31) === 31 && performance.now() - since > slice) {
+      await turn();
+      since = performance.now();
+    }
+  }
+  return Uint32Array.from(found);
+}
+
+function compile(key: SearchKey, store: AccountStore, id: MailboxId, view: MailboxSnapshot): Test {
+  switch (key.kind) {
+    case 'all':
+    case 'saveDateSupported':
+      return () => true;
+    case 'and':
+    case 'or':
+      return combine(
+        key.keys.toSorted((a, b) => cost(a) - cost(b)).map((one) => compile(one, store, id, view)),
+        key.kind === 'and',
+      );
+    case 'not': {
+      const test = compile(key.key, store, id, view);
+      return (message) => {
+        const matches = test(message);
+        return typeof matches === 'boolean' ? !matches : matches.then((value) => !value);
+      };
+    }
+    case 'uids':
+      return uidTest(key.ranges);
+    case 'flag':
+      return flagTest(key.flag, store.keywords(id), view);
+    case 'recent': {
+      const first = store.firstRecent(id);
+      return ({ uid }) => uid >= first;
+    }
+    case 'modseq':
+      return ({ modSeq }) => modSeq >= key.modSeq;
+    case 'larger':
+      return ofRow(({ size }) => size > key.size);
+    case 'smaller':
+      return ofRow(({ size }) => size < key.size);
+    case 'older':
+    case 'younger': {
+      const bound = Date.now() - key.seconds * 1000;
+      return ofRow(({ internalDate }) => (key.kind === 'older' ? internalDate <= bound : internalDate >= bound));
+    }
+    case 'emailid':
+      return ofRow(({ emailId }) => emailId === key.id);
+    case 'threadid':
+      return ofRow(({ threadId }) => threadId === key.id);
+    case 'date':
+      return dateTest(key);
+    case 'header':
+      return headerTest(key.field, key.text);
+    case 'body':
+      return (message) => bodyMatches(message, casemap(key.text));
+    case 'text':
+      return async (message) => {
+        const needle = casemap(key.text);
+        return casemap(headerText(await message.header())).includes(needle) || bodyMatches(message, needle);
+      };
+  }
+}
+
+/** Cheap tests first; a promise only where one is needed. */
+function combine(tests: readonly Test[], all: boolean): Test {
+  const from = (message: Candidate, start: number): boolean | Promise<boolean> => {
+    for (let i = start; i < tests.length; i++) {
+      const matches = tests[i]!(message);
+      if (typeof matches !== 'boolean') return matches.then((value) => (value === all ? from(message, i + 1) : !all));
+      if (matches !== all) return !all;
+    }
+    return all;
+  };
+  return (message) => from(message, 0);
+}
+
+const ofRow =
+  (test: (row: MessageRow) => boolean): Test =>
+  (message) => {
+    const row = message.row();
+    return row !== null && test(row);
+  };
+
+function uidTest(ranges: readonly (readonly [number, number])[]): Test {
+  return ({ uid }) => {
+    let low = 0;
+    let high = ranges.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      const [from, to] = ranges[middle]!;
+      if (uid < from) high = middle - 1;
+      else if (uid > to) low = middle + 1;
+      else return true;
+    }
+    return false;
+  };
+}
+
+function flagTest(name: string, keywords: readonly string[], view: MailboxSnapshot): Test {
+  const system = systemFlag(name);
+  const lower = name.toLowerCase();
+  const letter = keywords.findIndex((keyword) => keyword.toLowerCase() === lower);
+  const bit = system !== null ? flagBits[system] : letter === -1 ? 0 : 1 << (firstKeywordBit + letter);
+  if (bit !== 0) return ({ flags }) => (flags & bit) !== 0;
+  return ({ uid }) => view.moreKeywords.get(uid)?.some((keyword) => keyword.toLowerCase() === lower) ?? false;
+}
+
+function dateTest({ which, op, day: wanted }: SearchKey & { kind: 'date' }): Test {
+  const compare = (found: number): boolean => (op === 'before' ? found < wanted : op === 'on' ? found === wanted : found >= wanted);
+  if (which !== 'sent') return ofRow(({ internalDate, saveDate }) => compare(Math.floor((which === 'saved' ? saveDate : internalDate) / day)));
+  return (message) => {
+    const row = message.row('sortKeys');
+    if (row === null) return false;
+    const sentDay = row.sortKeys === undefined ? null : (JSON.parse(row.sortKeys) as SortKeys).sentDay;
+    return compare(sentDay ?? Math.floor(row.internalDate / day));
+  };
+}
+
+function headerTest(field: string, text: string): Test {
+  const needle = casemap(text);
+  const test = (header: string): boolean =>
+    splitHeader(header).some((one) => one.key === field && (needle === '' || casemap(decodeWords(fieldBody(header, one))).includes(needle)));
+  return (message) => {
+    const header = message.row('header')?.header;
+    if (header === undefined) return false;
+    return header === null ? message.header().then(test) : test(header.toString('latin1'));
+  };
+}
+
+async function bodyMatches(message: Candidate, needle: string): Promise<boolean> {
+  const root = message.structure();
+  const file = root === null ? null : await message.open();
+  if (root === null || file === null) return false;
+  try {
+    let before = '';
+    let since = performance.now();
+    for (const { text, joins } of bodyText(root, (from, to) => file.readSync(from, to - from))) {
+      const piece = (joins ? before : '') + casemap(text);
+      if (piece.includes(needle)) return true;
+      before = needle.length > 1 ? piece.slice(1 - needle.length) : '';
+      if (performance.now() - since > slice) {
+        await turn();
+        since = performance.now();
+      }
+    }
+    return false;
+  } finally {
+    file.close();
+  }
 }

@@ -164,3 +164,32 @@ describe('watch', () => {
     mail.release();
   });
 });
+
+describe('search', () => {
+  it('looks at rows, headers and bodies', async () => {
+    const mail = await store.open(account());
+    const { id } = inbox(mail);
+    await mail.append('INBOX', [
+      { message: message('=?utf-8?q?Gr=C3=BC=C3=9Fe?=', 'Ein Brief\n'), flags: ['\\Seen', 'work'], internalDate: Date.UTC(2020, 1, 2) },
+      { message: message('two', 'the quick brown fox\n'), flags: [] },
+    ]);
+    const search = async (key: Parameters<typeof mail.search>[1]) => [...(await mail.search(id, key))];
+    expect(await search({ kind: 'all' })).toEqual([1, 2]);
+    expect(await search({ kind: 'flag', flag: 'WORK' })).toEqual([1]);
+    expect(await search({ kind: 'not', key: { kind: 'flag', flag: '\\Seen' } })).toEqual([2]);
+    expect(await search({ kind: 'header', field: 'subject', text: 'GRÜSSE' })).toEqual([1]);
+    expect(await search({ kind: 'body', text: 'Quick B' })).toEqual([2]);
+    expect(await search({ kind: 'text', text: 'subject: two' })).toEqual([2]);
+    expect(await search({ kind: 'date', which: 'internal', op: 'on', day: Date.UTC(2020, 1, 2) / 86_400_000 })).toEqual([1]);
+    expect(
+      await search({
+        kind: 'or',
+        keys: [
+          { kind: 'body', text: 'brief' },
+          { kind: 'uids', ranges: [[2 as Uid, 9 as Uid]] },
+        ],
+      }),
+    ).toEqual([1, 2]);
+    mail.release();
+  });
+});

@@ -1,0 +1,218 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLog } from '../base/log.ts';
+import { stagedBytes } from '../base/staging.ts';
+import type { AccountId, MailboxId, Uid } from '../mail/numbers.ts';
+import { openStore } from './open-store.ts';
+import { storeDefaults } from './settings.ts';
+import type { AccountStore, MailStore } from './store.ts';
+
+let dir: string;
+let store: MailStore;
+let mail: AccountStore;
+let id: MailboxId;
+let root: string;
+const start = async () => {
+  store = openStore({ ...storeDefaults, threads: 1 }, { log: silentLog });
+  mail = await store.open({ id: 1 as AccountId, address: 'a@example.com', home: join(dir, 'a'), quota: 0 });
+  id = mail.find('INBOX')!.id;
+};
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'postcote-foreign-'));
+  root = join(dir, 'a/Maildir');
+  await start();
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+const text = (subject: string) => `From: a@example.com\nSubject: ${subject}\n\ntext\n`;
+const add = async (subject: string, flags: string[] = []) =>
+  (await mail.append('INBOX', [{ message: stagedBytes(Buffer.from(text(subject))), flags }]))[0]!.uid;
+const uids = () => [...mail.snapshot(id).uids];
+const flags = () => [...mail.snapshot(id).flags];
+const restart = async () => {
+  await store.close();
+  await start();
+};
+const read = async (uid: number) => {
+  const file = await mail.openMessage(id, uid as Uid);
+  try {
+    return file.readSync(0, file.size).toString();
+  } finally {
+    file.close();
+  }
+};
+const names = (part: string) => readdirSync(join(root, part));
+
+describe('another program', () => {
+  it('drops a file into new/', async () => {
+    await add('ours');
+    writeFileSync(join(root, 'new/1.foreign.host'), text('theirs'));
+    await mail.refresh(id);
+    expect(uids()).toEqual([1, 2]);
+    expect(names('new').find((name) => name.startsWith('1.foreign.host'))).toMatch(/^1\.foreign\.host,N=[0-9a-z]+\.2$/);
+    expect(await read(2)).toBe(text('theirs'));
+    expect(mail.status(id).size).toBe(2 * text('theirs').length - 2 + 8);
+  });
+
+  it('renames a file to set flags', async () => {
+    await add('one');
+    await add('two');
+    const since = mail.snapshot(id).highestModSeq;
+    const [first] = names('new').sort();
+    renameSync(join(root, 'new', first!), join(root, 'cur', `${first}:2,FSa`));
+    writeFileSync(join(root, 'dovecot-keywords'), '0 $Work\n');
+    await mail.refresh(id);
+    expect(flags()).toEqual([1 | 4 | 32, 0]);
+    expect(mail.keywords(id)).toEqual(['$Work']);
+    expect(mail.changes(id, since).changed.map(({ uid }) => uid)).toEqual([1]);
+    expect(await read(1)).toBe(text('one'));
+    await mail.store(id, [1], { op: 'remove', flags: ['\\Flagged'] });
+    await expect.poll(() => names('cur')).toEqual([`${first}:2,Sa`]);
+  });
+
+  it('removes a file: gone after two looks', async () => {
+    await add('one');
+    await add('two');
+    rmSync(join(root, 'new', names('new').sort()[0]!));
+    await mail.refresh(id);
+    expect(uids()).toEqual([1, 2]);
+    await expect.poll(() => uids(), { timeout: 8000, interval: 100 }).toEqual([2]);
+    expect(mail.changes(id, 0 as never).expunged).toEqual([1]);
+  });
+
+  it('moves a file while it is being read', async () => {
+    await add('one');
+    const [name] = names('new');
+    renameSync(join(root, 'new', name!), join(root, 'cur', `${name}:2,S`));
+    expect(await read(1)).toBe(text('one'));
+  });
+
+  it('copies a file of ours: a message of its own', async () => {
+    await add('one');
+    const [name] = names('new');
+    writeFileSync(join(root, 'cur', `${name}:2,S`), text('copy'));
+    await mail.refresh(id);
+    expect(uids()).toEqual([1, 2]);
+    expect(await read(1)).toBe(text('one'));
+    expect(await read(2)).toBe(text('copy'));
+    const [rows] = [...mail.fetch(id, [1, 2], [])];
+    expect(new Set(rows!.map(({ emailId }) => emailId)).size).toBe(2);
+  });
+
+  it('brings a file of another UIDVALIDITY', async () => {
+    writeFileSync(join(root, 'cur/5.x.host,S=40,W=44,N=1.77:2,S'), text('other'));
+    await mail.refresh(id);
+    expect(uids()).toEqual([1]);
+    expect(names('cur')[0]).toMatch(/^5\.x\.host,S=40,W=44,N=\w+\.1:2,S$/);
+  });
+
+  it('leaves links, folders, pipes and junk', async () => {
+    writeFileSync(join(dir, 'secret'), text('secret'));
+    symlinkSync(join(dir, 'secret'), join(root, 'new/1.link.host'));
+    mkdirSync(join(root, 'cur/2.folder.host:2,'));
+    execFileSync('mkfifo', [join(root, 'new/3.pipe.host')]);
+    writeFileSync(join(root, 'new/.hidden'), 'x');
+    await add('one');
+    await mail.refresh(id);
+    expect(uids()).toEqual([1]);
+    expect(existsSync(join(root, 'new/1.link.host'))).toBe(true);
+  });
+
+  it('makes and removes folders', async () => {
+    mkdirSync(join(root, '.Lists.dev/cur'), { recursive: true });
+    for (const part of ['new', 'tmp']) mkdirSync(join(root, '.Lists.dev', part));
+    writeFileSync(join(root, '.Lists.dev/new/1.a.host'), text('x'));
+    await mail.refresh(id);
+    const lists = mail.find('Lists/dev')!;
+    expect(mail.find('Lists')).toBeNull();
+    expect(mail.list().find(({ name }) => name === 'Lists')!.selectable).toBe(false);
+    await mail.refresh(lists.id);
+    expect([...mail.snapshot(lists.id).uids]).toEqual([1]);
+    rmSync(join(root, '.Lists.dev'), { recursive: true });
+    await mail.refresh(id);
+    expect(mail.find('Lists/dev')).toBeNull();
+  });
+
+  it('is heard while watched', async () => {
+    const heard = new Promise<void>((resolve) => {
+      mail.watch(id, resolve);
+    });
+    const began = performance.now();
+    writeFileSync(join(root, 'new/1.foreign.host'), text('theirs'));
+    await heard;
+    expect(performance.now() - began).toBeLessThan(1000);
+    expect(uids()).toEqual([1]);
+  });
+});
+
+describe('the index', () => {
+  const look = () => ({
+    list: mail.list().map(({ name, uidValidity, mailboxId, specialUse, subscribed }) => [name, uidValidity, mailboxId, specialUse, subscribed]),
+    uids: uids(),
+    flags: flags(),
+    keywords: mail.keywords(id),
+    id,
+  });
+
+  for (const [how, spoil] of [
+    ['is deleted', () => execFileSync('sh', ['-c', `rm ${join(dir, 'a')}/postcote.sqlite*`])],
+    ['is junk', () => writeFileSync(join(dir, 'a/postcote.sqlite'), 'x'.repeat(100_000))],
+    ['is empty', () => writeFileSync(join(dir, 'a/postcote.sqlite'), '')],
+  ] as const) {
+    it(`${how}: UIDs, flags, keywords, subscriptions stay`, async () => {
+      for (let i = 0; i < 5; i++) await add(`m${i}`, i === 2 ? ['\\Seen', 'work'] : []);
+      await mail.store(id, [4], { op: 'add', flags: ['\\Flagged', 'home'] });
+      await mail.expunge(id, [2, 5], true);
+      await mail.create('Lists/x');
+      await mail.subscribe('Lists/x', true);
+      await store.close();
+      store = openStore(storeDefaults, { log: silentLog });
+      mail = await store.open(mail.account);
+      const before = look();
+      await store.close();
+      spoil();
+      await start();
+      expect(look()).toEqual(before);
+      expect(await add('next')).toBeGreaterThan(5);
+      expect(await read(4)).toBe(text('m3'));
+    });
+  }
+
+  it('is deleted while in use', async () => {
+    await add('one');
+    const before = look();
+    execFileSync('sh', ['-c', `rm ${join(dir, 'a')}/postcote.sqlite*`]);
+    expect(await add('two')).toBeGreaterThan(1);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await mail.refresh(id);
+    expect(look().list).toEqual(before.list);
+    expect(uids()).toHaveLength(2);
+    expect(await read(1)).toBe(text('one'));
+  });
+
+  it('reads contents later when many files are new to it', async () => {
+    for (let i = 0; i < 300; i++) {
+      const name = join(root, `new/${1000 + i}.many.host,S=${text('many').length},W=${text('many').length + 4}`);
+      writeFileSync(name, text('many'));
+      utimesSync(name, 1000 + i, 1000 + i);
+    }
+    await mail.refresh(id);
+    expect(uids()).toHaveLength(300);
+    const rows = [...mail.fetch(id, [1, 300], ['envelope'])].flat();
+    expect(rows.map(({ internalDate }) => internalDate)).toEqual([1_000_000, 1_299_000]);
+    expect(rows[1]!.envelope!.toString()).toContain('"many"');
+  });
+
+  it('comes back after a restart without reading folders', async () => {
+    await add('one');
+    await mail.store(id, [1], { op: 'add', flags: ['\\Seen'] });
+    await restart();
+    expect(flags()).toEqual([1]);
+    expect(names('cur')[0]).toMatch(/:2,S$/);
+  });
+});
