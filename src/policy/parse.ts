@@ -1,11 +1,13 @@
 import { Fault } from '../mail/fault.ts';
 import type { Restriction } from './restriction.ts';
-import { knownActions, table } from './restrictions/access.ts';
+import { knownActions } from './restrictions/access.ts';
 import { restrictions } from './restrictions/index.ts';
+import { openTable, type Table } from './table.ts';
 
 export interface Rule {
   readonly restriction: Restriction;
   readonly argument: string;
+  readonly table: Table | null;
   /** `warn_if_reject`: a refusal is logged, and the next rule is asked. */
   readonly onlyWarn: boolean;
 }
@@ -33,28 +35,31 @@ export function parseRestrictions(list: readonly string[], hasDns = false): read
     if (restriction === undefined) throw new Fault('syntax', `unknown restriction "${word}"${suggestion(word)}`);
     if (restriction.needsDns === true && !hasDns) throw new Fault('syntax', `unknown restriction "${word}": it needs DNS, which is off`);
     let argument = '';
+    let table: Table | null = null;
     if (restriction.argument !== undefined) {
       argument = words[++i] ?? '';
       if (argument === '' || byName.has(argument)) throw new Fault('syntax', `${word} needs a ${restriction.argument} after it`);
-      if (restriction.argument === 'table') checkTable(argument);
+      if (restriction.argument === 'table') table = checkedTable(argument);
     }
-    rules.push({ restriction, argument, onlyWarn });
+    rules.push({ restriction, argument, table, onlyWarn });
     onlyWarn = false;
   }
   if (onlyWarn) throw new Fault('syntax', 'warn_if_reject needs a restriction after it');
   return rules;
 }
 
-function checkTable(spec: string): void {
+function checkedTable(spec: string): Table {
+  const table = opened(spec);
+  const unknown = table.actions.find((action) => !knownActions.test(action));
+  if (unknown !== undefined) throw new Fault('syntax', `${spec}: unknown action "${unknown}"`);
+  return table;
+}
+
+function opened(spec: string): Table {
   try {
-    table(spec);
+    return openTable(spec);
   } catch (error) {
     throw new Fault('syntax', error instanceof Error ? error.message : String(error));
-  }
-  const inline = /^inline:\{(.*)\}$/s.exec(spec)?.[1];
-  for (const item of inline?.split(',') ?? []) {
-    const action = item.slice(item.indexOf('=') + 1).trim();
-    if (item.trim() !== '' && !knownActions.test(action.replace(/\}$/, ''))) throw new Fault('syntax', `unknown action "${action}"`);
   }
 }
 

@@ -34,10 +34,10 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps & { read
   /** First match in one list. */
   async function list(stage: Stage, subject: Subject): Promise<Verdict> {
     let deferred: { readonly deferIfPermit: Reply } | null = null;
-    for (const { restriction, argument, onlyWarn } of lists[stage]) {
+    for (const { restriction, argument, table, onlyWarn } of lists[stage]) {
       let verdict: Verdict;
       try {
-        const answer = restriction.check(subject, { stage, argument }, deps);
+        const answer = restriction.check(subject, { stage, argument, table }, deps);
         verdict = answer instanceof Promise ? await answer : answer;
       } catch (error) {
         if (!(error instanceof Fault) || error.kind !== 'unavailable') throw error;

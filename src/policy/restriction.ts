@@ -3,6 +3,7 @@ import type { DirectorySource } from '../directory/directory.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { Dns } from '../net/dns.ts';
 import type { Stage, Subject } from './subject.ts';
+import type { Table } from './table.ts';
 
 export interface PolicyDeps {
   readonly directory: DirectorySource;
@@ -30,4 +31,6 @@ export interface Restriction {
 export interface Where {
   readonly stage: Stage;
   readonly argument: string;
+  /** What `argument` names, for restrictions that take a table. */
+  readonly table: Table | null;
 }

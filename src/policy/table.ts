@@ -6,6 +6,7 @@ export interface Table {
   lookup(key: string): string | null;
   /** By address, for `cidr:` tables. */
   lookupAddress(address: string): string | null;
+  readonly actions: readonly string[];
 }
 
 /**
@@ -24,12 +25,16 @@ export function openTable(spec: string): Table {
 
 function keyed(rows: readonly (readonly [string, string])[]): Table {
   const map = new Map(rows.map(([key, action]) => [key.toLowerCase(), action]));
-  return { lookup: (key) => map.get(key.toLowerCase()) ?? null, lookupAddress: () => null };
+  return { lookup: (key) => map.get(key.toLowerCase()) ?? null, lookupAddress: () => null, actions: [...map.values()] };
 }
 
 function ranged(rows: readonly (readonly [string, string])[]): Table {
   const rules: readonly (readonly [Networks, string])[] = rows.map(([network, action]) => [networks([network]), action]);
-  return { lookup: () => null, lookupAddress: (address) => rules.find(([network]) => network.includes(address))?.[1] ?? null };
+  return {
+    lookup: () => null,
+    lookupAddress: (address) => rules.find(([network]) => network.includes(address))?.[1] ?? null,
+    actions: rules.map(([, action]) => action),
+  };
 }
 
 function inline(text: string): [string, string][] {

@@ -48,7 +48,7 @@ describe('a session on port 25', () => {
     );
     expect(await talk.rest()).toBe('');
     expect(world.store.messages).toHaveLength(1);
-    const [{ address, text }] = world.store.messages as [{ address: string; text: string }];
+    const { address, text } = world.store.messages[0]!;
     expect(address).toBe('user1@example.com');
     expect(text).toMatch(
       /^Return-Path: <hoge@localhost>\nX-Original-To: user1@example\.com\nDelivered-To: user1@example\.com\nReceived: from localhost \(localhost \[127\.0\.0\.1\]\)\n\tby mail\.example\.com \(postcote\) with ESMTP id Q1\n\tfor <user1@example\.com>;\n\t.* \+0000\n/,

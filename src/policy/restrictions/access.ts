@@ -2,23 +2,6 @@ import { type Address, formatAddress } from '../../mail/address.ts';
 import { refusal } from '../refusal.ts';
 import type { Restriction, Verdict, Where } from '../restriction.ts';
 import type { Stage, Subject } from '../subject.ts';
-import { openTable, type Table } from '../table.ts';
-
-const opened = new Map<string, Table>();
-
-/** Drops what was read, so that a reload reads it again. */
-export function forgetTables(): void {
-  opened.clear();
-}
-
-export function table(spec: string): Table {
-  let found = opened.get(spec);
-  if (found === undefined) {
-    found = openTable(spec);
-    opened.set(spec, found);
-  }
-  return found;
-}
 
 /** `mail.example.com`, `example.com`, `com`. */
 function domainKeys(domain: string): string[] {
@@ -65,9 +48,9 @@ export function accessAction(action: string, about: Stage, subject: Subject): Ve
 
 export const knownActions = /^(?:\d+|OK|PERMIT|REJECT|DEFER|DUNNO|DEFER_IF_PERMIT)(?:\s|$)/i;
 
-function find(keys: readonly string[], about: Stage, subject: Subject, { argument }: Where): Verdict {
+function find(keys: readonly string[], about: Stage, subject: Subject, { table }: Where): Verdict {
   for (const key of keys) {
-    const action = key === '' ? null : table(argument).lookup(key);
+    const action = key === '' ? null : table!.lookup(key);
     if (action !== null) return accessAction(action, about, subject);
   }
   return null;
@@ -77,7 +60,7 @@ export const checkClientAccess: Restriction = {
   name: 'check_client_access',
   argument: 'table',
   check(subject, at) {
-    const byNetwork = table(at.argument).lookupAddress(subject.remoteAddress);
+    const byNetwork = at.table!.lookupAddress(subject.remoteAddress);
     if (byNetwork !== null) return accessAction(byNetwork, 'client', subject);
     const names = subject.remoteName === 'unknown' ? ['unknown'] : domainKeys(subject.remoteName);
     return find([...names, ...networkKeys(subject.remoteAddress)], 'client', subject, at);
