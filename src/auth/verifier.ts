@@ -84,10 +84,10 @@ export class Verifier {
     return account;
   }
 
-  /** Waits for the next beat after `start` (performance.now), so that microseconds more or less do not show. */
+  /** Waits for the next beat after `start` (performance.now) and a little more by chance, since timers show tenths of milliseconds. */
   async beat(start: number, longest = Number.POSITIVE_INFINITY): Promise<void> {
     const beat = Math.min(this.#settings.failureBeat, longest);
-    if (beat > 0) await sleep(beat - ((performance.now() - start) % beat));
+    if (beat > 0) await sleep(beat - ((performance.now() - start) % beat) + (beat / 10) * Math.random());
   }
 
   /** Counts a failure. @returns what to throw */
