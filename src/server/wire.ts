@@ -49,7 +49,13 @@ export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
   const directory = openDirectory(directorySlice(config), log);
   const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus) });
   const queue = openQueue(queueSlice(config), { clock, log });
-  const authenticator = createAuthenticator(authSlice(config), { directory, log, clock, channel: throttleChannel(bus) });
+  const authenticator = createAuthenticator(authSlice(config), {
+    directory,
+    log,
+    clock,
+    channel: throttleChannel(bus),
+    secret: directory.secret('auth'),
+  });
   const dns = createDns(dnsSlice(config), clock);
   const onBug = (room: string) => (): void => bugs.add(1, room);
 
