@@ -7,6 +7,8 @@ export const extensions: readonly SmtpExtension[] = [
   /** RFC 1870 */
   { keyword: ({ settings }) => `SIZE ${settings.messageSizeLimit}` },
   { keyword: ({ settings }) => (settings.disableVrfyCommand ? null : 'VRFY') },
+  /** RFC 1985 */
+  { keyword: ({ trusted, role }) => (trusted && !role.finalDelivery && !role.authRequired ? 'ETRN' : null) },
   /** RFC 3207 */
   { keyword: ({ connection }) => (connection.canStartTls ? 'STARTTLS' : null) },
   /** RFC 4954; only where a password may be sent */

@@ -31,7 +31,7 @@ export interface SmtpDeps {
   readonly directory: DirectorySource;
   readonly authenticator: Authenticator;
   readonly delivery: Delivery;
-  readonly queue: Pick<Queue, 'nextId'>;
+  readonly queue: Pick<Queue, 'nextId' | 'flushDomain'>;
   /** null: clients have no names, and restrictions that need DNS are unknown. */
   readonly dns: Dns | null;
   readonly clock: Clock;

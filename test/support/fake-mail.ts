@@ -116,6 +116,8 @@ export interface QueuedText extends Omit<NewQueued, 'message' | 'prefix'> {
 }
 
 export interface FakeQueue extends Queue {
+  /** Domains that ETRN named. */
+  readonly flushed: string[];
   readonly mail: QueuedText[];
   fault: FaultKind | null;
 }
@@ -123,14 +125,19 @@ export interface FakeQueue extends Queue {
 export function fakeQueue(): FakeQueue {
   const mail: QueuedText[] = [];
   let count = 0;
+  const flushed: string[] = [];
   return {
     mail,
+    flushed,
     fault: null,
     nextId: () => `Q${++count}` as QueueId,
     async enqueue({ message, prefix, ...rest }) {
       if (this.fault !== null) throw new Fault(this.fault, 'as told');
       mail.push({ ...rest, text: Buffer.from(prefix ?? []).toString('latin1') + textOf(message) });
     },
+    flush: async () => 0,
+    flushDomain: async (domain) => flushed.push(domain),
+    stats: async () => ({ messages: mail.length, octets: 0, jobs: {}, destinations: [], blocked: [] }),
     async close() {},
   };
 }

@@ -1,5 +1,6 @@
 import type { SmtpCommand } from '../command.ts';
 import { smtpReplies } from '../faults.ts';
+import { isDomain } from '../grammar/domain.ts';
 
 /** RFC 5321 4.1.1.5 */
 export const rset: SmtpCommand = {
@@ -46,14 +47,19 @@ export const expn: SmtpCommand = {
   run: () => ({ code: 502, detail: '5.1', text: 'EXPN command is disabled' }),
 };
 
-/** There is no queue for others to start here. RFC 1985 5 */
+/** Tries now what waits for a domain; for clients from mynetworks. RFC 1985 5 */
 export const etrn: SmtpCommand = {
   verb: 'ETRN',
   isJunk: true,
-  run: (argument) =>
-    argument === ''
-      ? { code: 500, detail: '', text: 'Syntax: ETRN domain' }
-      : { code: 502, detail: '5.1', text: 'Error: command not implemented' },
+  needsGreeting: true,
+  async run(argument, { trusted, transaction, deps }) {
+    if (transaction !== null) return { code: 503, detail: '5.1', text: 'Error: MAIL transaction in progress' };
+    const domain = argument.replace(/^[@#]/, '').toLowerCase();
+    if (!isDomain(domain)) return { code: 501, detail: '5.4', text: 'Syntax: ETRN domain' };
+    if (!trusted) return { code: 554, detail: '7.1', text: `<${domain}>: Etrn command rejected: Access denied` };
+    await deps.queue.flushDomain(domain);
+    return { code: 250, detail: '0.0', text: 'Queuing started' };
+  },
 };
 
 /** RFC 3207 4 */
