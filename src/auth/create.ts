@@ -75,7 +75,7 @@ export function createAuthenticator(settings: AuthSettings, parts: AuthParts): R
   const tools = (context: AuthContext): MechanismTools => ({
     async account(authenticationId) {
       const address = verifier.loginName(authenticationId);
-      verifier.admit(address, context);
+      await verifier.admit(address, context);
       const account = await directory.account(address);
       return account?.enabled === true ? account : null;
     },

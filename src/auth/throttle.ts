@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
-import { networkOf } from './network.ts';
+import { isLoopback, networkOf } from './network.ts';
 
 export interface ThrottleEvent {
   readonly outcome: 'failed' | 'succeeded';
@@ -18,9 +18,9 @@ export interface ThrottleChannel {
 }
 
 export interface ThrottleSettings {
-  /** Failures of one network before it has to wait. Default 10. */
+  /** Failures of one network before it has to wait; ten times as many for loopback, where web mail and proxies are. Default 10. */
   readonly networkFailures?: number;
-  /** Failures for one account, from all networks, before others than its known ones have to wait. Default 20. */
+  /** Failures for one account before it has to wait: from all unknown networks together, from each known one by itself. Default 20. */
   readonly accountFailures?: number;
   /** First wait, doubled with each further failure. Milliseconds, default 1000. */
   readonly firstWait?: number;
@@ -34,6 +34,13 @@ export interface ThrottleSettings {
   readonly entries?: number;
 }
 
+export interface ThrottleVerdict {
+  /** Milliseconds until an attempt is looked at, 0 = now. */
+  readonly wait: number;
+  /** The right password counts in spite of `wait`. */
+  readonly known: boolean;
+}
+
 interface Failures {
   count: number;
   last: number;
@@ -42,8 +49,9 @@ interface Failures {
 
 /**
  * Slows guessing down. Failures are counted for networks and for accounts; past the free ones, each doubles the wait until the next attempt
- * is looked at. The same wrong password from the same network counts once: a forgotten telephone is no attack. A network from which the
- * account was logged in to lately is never refused for that account, whatever others try, or the telephone.
+ * is looked at. The same wrong password from the same network counts once: a forgotten telephone is no attack. From a network where the
+ * account was logged in to lately the right password always counts, whatever others try, or the telephone; a wrong one is answered as
+ * it would be for any name, so that this tells nothing.
  */
 export class Throttle {
   readonly #settings: Required<ThrottleSettings>;
@@ -70,15 +78,17 @@ export class Throttle {
     this.#stop = channel?.subscribe((event) => this.#take(event)) ?? (() => {});
   }
 
-  /** Milliseconds to wait before an attempt is looked at, 0 = go on. */
-  wait(remoteAddress: string, account: string): number {
+  /** What is to be done with an attempt. */
+  judge(remoteAddress: string, account: string): ThrottleVerdict {
     const network = networkOf(remoteAddress);
-    if (this.#isKnown(network, account)) return 0;
+    const known = this.#isKnown(network, account);
     const { networkFailures, accountFailures, longestWait } = this.#settings;
-    return Math.max(
-      this.#left(this.#networks.get(network), networkFailures, longestWait),
-      this.#left(this.#accounts.get(account), accountFailures, longestWait / 5),
+    const free = isLoopback(remoteAddress) ? networkFailures * 10 : networkFailures;
+    const wait = Math.max(
+      this.#left(this.#networks.get(network), free, longestWait),
+      this.#left(this.#accounts.get(known ? pair(network, account) : account), accountFailures, longestWait / 5),
     );
+    return { wait, known };
   }
 
   failed(remoteAddress: string, account: string, password: string): void {
@@ -109,7 +119,7 @@ export class Throttle {
     }
     const isNew = this.#count(this.#networks, network, guess);
     // What a known network gets wrong does not close the account to others.
-    if (isNew && !this.#isKnown(network, account)) this.#count(this.#accounts, account, '');
+    if (isNew) this.#count(this.#accounts, this.#isKnown(network, account) ? pair(network, account) : account, '');
   }
 
   /** @returns false for a guess that was counted before */

@@ -55,16 +55,24 @@ export class Verifier {
     return realm === '' || given.includes('@') ? foldLocalPart(given) : `${foldLocalPart(given)}@${foldDomain(realm)}`;
   }
 
-  /** @throws Fault throttled */
-  admit(address: string, context: AuthContext): void {
-    const wait = this.#parts.throttle.wait(context.remoteAddress, address);
-    if (wait > 0) throw new Fault('throttled', `${Math.ceil(wait / 1000)} s to wait for ${context.remoteAddress} and ${address}`);
+  /** Goes on where an attempt may succeed. @throws Fault throttled, on the beat */
+  async admit(address: string, context: AuthContext): Promise<void> {
+    const start = performance.now();
+    const { wait, known } = this.#parts.throttle.judge(context.remoteAddress, address);
+    if (wait === 0 || known) return;
+    await this.beat(start);
+    throw this.#throttled(wait, address, context);
+  }
+
+  #throttled(wait: number, address: string, { service, remoteAddress }: AuthContext): Fault {
+    this.#parts.log.info({ address, service, remote: remoteAddress, wait: Math.ceil(wait / 1000) }, 'login throttled');
+    return new Fault('throttled', `${Math.ceil(wait / 1000)} s to wait for ${remoteAddress} and ${address}`);
   }
 
   /** @throws Fault badCredentials, throttled, unavailable */
   async verify(given: string, password: string, mechanism: string, context: AuthContext): Promise<Account> {
     const address = Buffer.byteLength(given) > maxName ? '' : this.loginName(given);
-    this.admit(address, context);
+    await this.admit(address, context);
     const start = performance.now();
     const account = address === '' ? null : await this.#parts.directory.account(address);
     const usable = password !== '' && !password.includes('\0') && Buffer.byteLength(password) <= maxPassword;
@@ -93,6 +101,8 @@ export class Verifier {
   /** Counts a failure. @returns what to throw */
   refusal(address: string, password: string, mechanism: string, context: AuthContext, reason: string): Fault {
     const { throttle, log } = this.#parts;
+    const { wait } = throttle.judge(context.remoteAddress, address);
+    if (wait > 0) return this.#throttled(wait, address, context);
     throttle.failed(context.remoteAddress, address, password);
     log.info({ address, mechanism, service: context.service, remote: context.remoteAddress, reason }, 'login failed');
     return new Fault('badCredentials', reason);
