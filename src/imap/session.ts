@@ -113,6 +113,13 @@ export class Session {
     this.log.info({ address: account.address, tls: this.connection.secure }, 'logged in');
   }
 
+  /** Any command that speaks of mod-sequences switches them on; the client is told where they are. RFC 7162 3.1 */
+  enableCondstore(): void {
+    if (this.enabled.has('CONDSTORE')) return;
+    this.enabled.add('CONDSTORE');
+    if (this.view !== null) this.out.untagged(`OK [HIGHESTMODSEQ ${this.view.modSeq}] Highest`);
+  }
+
   unselect(): void {
     this.view = null;
     this.textPosition = null;

@@ -4,7 +4,7 @@ import type { Session } from './session.ts';
 
 /** The STATUS response of one mailbox. RFC 9051 7.3.4 */
 export function statusResponse(session: Session, mailbox: Mailbox, items: readonly StatusItem[]): string {
-  if (items.includes('HIGHESTMODSEQ')) session.enabled.add('CONDSTORE');
+  if (items.includes('HIGHESTMODSEQ')) session.enableCondstore();
   const status = session.mail!.status(mailbox.id);
   const values: Readonly<Record<StatusItem, () => string | number>> = {
     MESSAGES: () => status.messages,

@@ -1,6 +1,7 @@
 import { Fault } from '../mail/fault.ts';
 import { systemFlags } from '../mail/flags.ts';
 import type { ModSeq } from '../mail/numbers.ts';
+import { removeGone, updateContexts } from './context.ts';
 import { utf8 } from './grammar/format.ts';
 import { formatNumbers } from './grammar/sequence-set.ts';
 import type { Session } from './session.ts';
@@ -17,9 +18,13 @@ export async function sendUpdates(session: Session, withExpunged: boolean): Prom
     const changes = view.changes();
     if (changes.highestModSeq === view.modSeq && !view.hasGone) return;
     const { touched, added } = view.advance(changes);
+    const changed = view.contexts.length === 0 ? [] : touched.map((at) => view.uids[at]!);
+    if (touched.length > 0) sendFlags(session, view, touched);
     if (withExpunged) sendExpunged(session, view);
     if (added > 0) await sendExists(session, view);
-    if (touched.length > 0) sendFlags(session, view, touched);
+    if (view.contexts.length === 0) return;
+    for (let at = view.count - added; at < view.count; at++) changed.push(view.uids[at]!);
+    await updateContexts(session, view, [...changed, ...view.changedHere.splice(0)]);
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== 'noSuchMailbox') throw error;
     session.unselect();
@@ -30,6 +35,7 @@ export async function sendUpdates(session: Session, withExpunged: boolean): Prom
 /** EXPUNGE a message, or VANISHED for all of them. RFC 7162 3.2.10 */
 export function sendExpunged(session: Session, view: View): void {
   if (!view.hasGone) return;
+  if (view.contexts.length > 0) removeGone(session, view, view.gone);
   const { uids, sequenceNumbers } = view.expunge();
   if (uids.length === 0) return;
   if (session.enabled.has('QRESYNC')) session.out.untagged(`VANISHED ${formatNumbers(uids)}`);

@@ -2,6 +2,7 @@ import { Fault } from '../mail/fault.ts';
 import { firstKeywordBit, lettered, systemFlags } from '../mail/flags.ts';
 import type { ModSeq, SequenceNumber, Uid } from '../mail/numbers.ts';
 import type { AccountStore, Changes, FlagRow, Mailbox, MailboxSnapshot } from '../store/store.ts';
+import type { SearchContext } from './context.ts';
 import { resolveRanges, type SequenceSet } from './grammar/sequence-set.ts';
 
 /** Places in the view (sequence number - 1), ascending. */
@@ -27,6 +28,9 @@ export class View {
   uidNext: Uid;
   /** The search result saved for `$`, UIDs ascending. RFC 9051 6.4.4.1 */
   saved: Uint32Array = new Uint32Array(0);
+  /** Searches kept up to date, and UIDs whose flags this session changed since they were looked at. */
+  contexts: readonly SearchContext[] = [];
+  changedHere: number[] = [];
   moreKeywords: Map<number, readonly string[]>;
   /** Keyword names the client was told of. */
   keywords: readonly string[] = [];
@@ -81,6 +85,10 @@ export class View {
 
   get hasGone(): boolean {
     return this.#gone.size > 0;
+  }
+
+  get gone(): ReadonlySet<number> {
+    return this.#gone;
   }
 
   /**
@@ -159,6 +167,7 @@ export class View {
       const at = this.place(row.uid);
       if (at < 0) continue;
       this.#learn(at, row);
+      if (this.contexts.length > 0) this.changedHere.push(row.uid);
       places.push(at);
     }
     return places;

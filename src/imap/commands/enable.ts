@@ -32,6 +32,7 @@ export const enable = command({
     for (const name of names) {
       const what = extensions[name];
       if (what === undefined || session.enabled.has(what[0]!)) continue;
+      if (what.includes('CONDSTORE')) session.enableCondstore();
       for (const one of what) session.enabled.add(one);
       now.push(name === 'IMAP4REV2' ? 'IMAP4rev2' : name);
     }

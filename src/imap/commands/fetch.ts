@@ -73,7 +73,7 @@ async function run({ set, items, changedSince, vanished, partial }: FetchArgumen
     if (!wanted.some((item) => item.name === name)) wanted.unshift({ name, section: null, partial: null, lazy: false });
   };
   if (changedSince !== null) {
-    session.enabled.add('CONDSTORE');
+    session.enableCondstore();
     add('MODSEQ');
   }
   if (byUid) add('UID');

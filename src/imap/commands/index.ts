@@ -2,6 +2,7 @@ import type { AnyCommand } from '../command.ts';
 import type { LiteralPolicy } from '../reader.ts';
 import { append, appendLiterals } from './append.ts';
 import { authenticate } from './authenticate.ts';
+import { cancelUpdate } from './cancel-update.ts';
 import { capability } from './capability.ts';
 import { check } from './check.ts';
 import { close, unselect } from './close.ts';
@@ -64,6 +65,7 @@ const rows: readonly AnyCommand[] = [
   uidExpunge,
   search,
   uidSearch,
+  cancelUpdate,
   fetch,
   uidFetch,
   store,

@@ -1,5 +1,6 @@
 import { Fault } from '../../mail/fault.ts';
 import { type Command, command } from '../command.ts';
+import { mostContexts } from '../context.ts';
 import { searchProgram, type WireKey } from '../grammar/search-key.ts';
 import { type SearchReturn, searchReturn } from '../grammar/search-return.ts';
 import { asksModSeq, resolveKey } from '../search.ts';
@@ -10,12 +11,12 @@ interface SearchArguments {
   readonly key: WireKey;
 }
 
-const everything: SearchReturn = { min: false, max: false, all: true, count: false, save: false, partial: null };
+const everything: SearchReturn = { min: false, max: false, all: true, count: false, save: false, update: false, partial: null };
 
 function searchCommand(byUid: boolean): Command<SearchArguments> {
   return command({
     name: byUid ? 'UID SEARCH' : 'SEARCH',
-    capabilities: ['ESEARCH', 'SEARCHRES', 'WITHIN', 'PARTIAL'],
+    capabilities: ['ESEARCH', 'SEARCHRES', 'WITHIN', 'PARTIAL', 'CONTEXT=SEARCH'],
     states: ['selected'],
     updates: byUid ? 'all' : 'noExpunge',
 
@@ -30,11 +31,16 @@ function searchCommand(byUid: boolean): Command<SearchArguments> {
     async run({ returns, key }, session) {
       const { mail, view } = session.selected;
       const modSeq = asksModSeq(key);
-      if (modSeq) session.enabled.add('CONDSTORE');
+      if (modSeq) session.enableCondstore();
       try {
-        const uids = await mail.search(view.mailbox.id, resolveKey(key, view));
+        const resolved = resolveKey(key, view);
+        const uids = await mail.search(view.mailbox.id, resolved);
         const found = { view, places: view.placesOf(uids), byUid, modSeq };
         if (returns?.save) saveResult(found, returns);
+        if (returns?.update) {
+          if (view.contexts.length >= mostContexts) session.out.untagged(`NO [NOUPDATE ${JSON.stringify(session.tag)}] Too many contexts.`);
+          else view.contexts = [...view.contexts, { tag: session.tag, byUid, key: resolved, uids: new Set(view.uidsOf(found.places)) }];
+        }
         // IMAP4rev2 knows no SEARCH response. RFC 9051 7.3.4
         if (returns === null && !session.rev2) sendNumbers(session, 'SEARCH', found);
         else if (returns === null) sendExtended(session, found, everything);

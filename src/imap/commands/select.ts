@@ -42,7 +42,7 @@ async function open({ name, parameters }: ReturnType<typeof parse>, session: Ses
   }
   const found = mail!.find(session.fromWire(name));
   if (found === null || !found.selectable) throw new Fault('noSuchMailbox', name);
-  if (parameters.condstore) session.enabled.add('CONDSTORE');
+  if (parameters.condstore) session.enableCondstore();
   await openView(session, found, readOnly, parameters);
   return readOnly ? '[READ-ONLY] Examine completed.' : '[READ-WRITE] Select completed.';
 }

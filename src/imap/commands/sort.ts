@@ -38,11 +38,13 @@ function sortCommand(byUid: boolean): Command<SortArguments> {
 
     parse(line) {
       line.space();
-      const returns = searchReturn(line);
+      const first = searchReturn(line);
       const criteria = sortCriteria(line);
       line.space();
       const text = decoder(line.astring());
       line.space();
+      // QUIRK: some have it here. RFC 5267 has it first.
+      const returns = first ?? searchReturn(line);
       const key = searchKeys(line, text);
       line.end();
       return { returns, criteria, key };
@@ -51,10 +53,12 @@ function sortCommand(byUid: boolean): Command<SortArguments> {
     async run({ returns, criteria, key }, session) {
       const { mail, view } = session.selected;
       const modSeq = asksModSeq(key);
-      if (modSeq) session.enabled.add('CONDSTORE');
+      if (modSeq) session.enableCondstore();
       const uids = await mail.search(view.mailbox.id, resolveKey(key, view));
       const found = { view, places: view.placesOf(await sorted(mail, view.mailbox.id, uids, criteria)), byUid, modSeq };
       if (returns === null) return sendNumbers(session, 'SORT', found);
+      // Only searches are kept up to date, in mailbox order. RFC 5267 4.3.4
+      if (returns.update) session.out.untagged(`NO [NOUPDATE ${JSON.stringify(session.tag)}] Not for SORT.`);
       if (returns.save) saveResult(found, returns);
       if (returns.min || returns.max || returns.all || returns.count || returns.partial !== null) sendExtended(session, found, returns);
     },

@@ -53,7 +53,7 @@ export const uidStore = storeCommand(true);
 async function run({ set, unchangedSince, silent, change }: StoreArguments, session: Session, byUid: boolean): Promise<string> {
   const { mail, view } = session.selected;
   const { out } = session;
-  if (unchangedSince !== null) session.enabled.add('CONDSTORE');
+  if (unchangedSince !== null) session.enableCondstore();
   const places = view.places(set, byUid);
   if (view.readOnly) throw new Fault('noPermission', 'Mailbox is read-only');
   if (places.length === 0) return 'Store completed.';

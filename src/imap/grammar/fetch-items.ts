@@ -1,6 +1,6 @@
 import { Fault } from '../../mail/fault.ts';
 import type { Cursor } from './cursor.ts';
-import { type Partial, partial, type Section, section, sectionPart } from './section.ts';
+import { type Partial, partial, type Section, section } from './section.ts';
 
 /** fetch-att, not yet looked up in the registry of items. */
 export interface FetchItem {
@@ -40,10 +40,8 @@ function fetchItem(line: Cursor): FetchItem {
     return { name, section: section(line), partial: partial(line), lazy: false };
   }
   if (/^BINARY(\.PEEK|\.SIZE)?$/.test(name)) {
-    line.expect('[');
-    const path = sectionPart(line);
-    line.expect(']');
-    return { name, section: { path, text: null, fields: [] }, partial: name === 'BINARY.SIZE' ? null : partial(line), lazy: false };
+    // More sections than RFC 3516 has, and partials without length: clients know them from other servers.
+    return { name, section: section(line), partial: name === 'BINARY.SIZE' ? null : partial(line), lazy: false };
   }
   if (name === 'PREVIEW') return { ...plain(name), lazy: line.accept(' (LAZY)') };
   return plain(name);

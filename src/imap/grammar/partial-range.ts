@@ -14,7 +14,8 @@ export function partialRange(line: Cursor): PartialRange {
   line.expect(':');
   if (last !== line.accept('-')) throw new Fault('syntax', 'a range of one sign');
   const to = line.nzNumber();
-  return last ? { from: -from, to: -to } : { from, to };
+  const [low, high] = from < to ? [from, to] : [to, from];
+  return last ? { from: -low, to: -high } : { from: low, to: high };
 }
 
 export function formatPartialRange({ from, to }: PartialRange): string {

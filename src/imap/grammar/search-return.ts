@@ -9,6 +9,8 @@ export interface SearchReturn {
   readonly all: boolean;
   readonly count: boolean;
   readonly save: boolean;
+  /** Keep the result up to date. RFC 5267 4.3 */
+  readonly update: boolean;
   readonly partial: PartialRange | null;
 }
 
@@ -16,20 +18,22 @@ export interface SearchReturn {
 export function searchReturn(line: Cursor): SearchReturn | null {
   if (!line.accept('RETURN (')) return null;
   line.at--;
-  const found = { min: false, max: false, all: false, count: false, save: false, partial: null as PartialRange | null };
+  const found = { min: false, max: false, all: false, count: false, save: false, update: false, partial: null as PartialRange | null };
   line.list(() => {
     if (line.accept('PARTIAL ')) {
       found.partial = partialRange(line);
       return;
     }
     const word = line.atom().toLowerCase();
-    if (word !== 'min' && word !== 'max' && word !== 'all' && word !== 'count' && word !== 'save')
+    // A hint that the client will ask again. RFC 5267 4.2
+    if (word === 'context') return;
+    if (word !== 'update' && word !== 'min' && word !== 'max' && word !== 'all' && word !== 'count' && word !== 'save')
       throw new Fault('syntax', 'Unknown return option');
     found[word] = true;
   });
   line.space();
   if (found.partial !== null && found.all) throw new Fault('syntax', 'PARTIAL and ALL exclude each other');
-  // Nothing named stands for ALL. RFC 4731 3.1
+  // Nothing named stands for ALL. RFC 4731 3.1, RFC 5267 4.3
   if (!found.min && !found.max && !found.count && !found.save && found.partial === null) found.all = true;
   return found;
 }

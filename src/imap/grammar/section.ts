@@ -15,7 +15,6 @@ export interface Section {
 
 export interface Partial {
   readonly offset: number;
-  /** null: to the end. Never from the wire, where it must be there. */
   readonly length: number;
 }
 
@@ -42,7 +41,7 @@ export function section(line: Cursor): Section {
 }
 
 /** section-part = nz-number *("." nz-number), with the dot before what follows. */
-export function sectionPart(line: Cursor): number[] {
+function sectionPart(line: Cursor): number[] {
   const path: number[] = [];
   while (/\d/.test(line.next)) {
     path.push(line.nzNumber());
@@ -53,10 +52,11 @@ export function sectionPart(line: Cursor): number[] {
   return path;
 }
 
-/** partial = "<" number64 "." nz-number64 ">" */
+/** partial = "<" number64 ["." nz-number64] ">"; without length to the end. RFC 9051 9 has it always there. */
 export function partial(line: Cursor): Partial | null {
   if (!line.accept('<')) return null;
   const offset = line.number64();
+  if (line.accept('>')) return { offset, length: Number.MAX_SAFE_INTEGER };
   line.expect('.');
   const length = line.number64();
   if (length === 0) throw new Fault('syntax', 'partial of no octets');

@@ -22,7 +22,7 @@ export const modSeq: FetchItemRow = {
   name: 'MODSEQ',
   capabilities: ['CONDSTORE'],
   writer: (_, session) => {
-    session.enabled.add('CONDSTORE');
+    session.enableCondstore();
     return { columns: [], viewOnly: true, text: (m) => `MODSEQ (${m.view.modSeqs[m.at]})` };
   },
 };

@@ -1,9 +1,13 @@
-import { CrlfWriter } from '../../mail/line-ends.ts';
+import { headerFilter } from '../../mail/header/filter.ts';
+import { CrlfWriter, toCrlf } from '../../mail/line-ends.ts';
+import type { Part } from '../../mail/mime/part.ts';
 import { resolveSection, type Section } from '../../mail/mime/section.ts';
 import { knowsTransferEncoding, transferDecoder } from '../../mail/mime/transfer.ts';
 import { CodedFault } from '../faults.ts';
 import type { FetchMessage } from '../fetch-message.ts';
 import type { FetchItem } from '../grammar/fetch-items.ts';
+import { formatSection, type Section as Wanted } from '../grammar/section.ts';
+import { readRange } from '../message-text.ts';
 import type { Output } from '../output.ts';
 import type { FetchItemRow, ItemWriter } from './item.ts';
 
@@ -20,27 +24,27 @@ export const binaryPeek: FetchItemRow = { name: 'BINARY.PEEK', writer: (item) =>
 export const binarySize: FetchItemRow = {
   name: 'BINARY.SIZE',
   writer({ section }) {
-    const path = section?.path ?? [];
+    const source = new Source(section!);
     return {
       columns: ['structure'],
-      prepare: (m) => prepare(m, path),
+      prepare: (m) => source.prepare(m),
       async write(m, out) {
-        const decoded = await measured(m, path);
-        out.text(`BINARY.SIZE[${path.join('.')}] ${decoded?.size ?? 0}`);
+        const decoded = await source.measure(m);
+        out.text(`BINARY.SIZE${formatSection(section!)} ${decoded?.size ?? 0}`);
       },
     };
   },
 };
 
 function binaryWriter({ section, partial }: FetchItem, marksSeen: boolean): ItemWriter {
-  const path = section?.path ?? [];
-  const label = `BINARY[${path.join('.')}]${partial === null ? '' : `<${partial.offset}>`}`;
+  const source = new Source(section!);
+  const label = `BINARY${formatSection(section!)}${partial === null ? '' : `<${partial.offset}>`}`;
   return {
     columns: ['structure'],
     marksSeen,
-    prepare: (m) => prepare(m, path),
+    prepare: (m) => source.prepare(m),
     async write(m, out) {
-      const decoded = await measured(m, path);
+      const decoded = await source.measure(m);
       if (decoded === null) {
         out.text(`${label} NIL`);
         return;
@@ -49,34 +53,14 @@ function binaryWriter({ section, partial }: FetchItem, marksSeen: boolean): Item
       const length = Math.min(partial?.length ?? decoded.size, decoded.size - offset);
       // NUL needs a literal8. RFC 3516 4.1
       out.text(`${label} ${decoded.nul ? '~' : ''}{${length}}\r\n`);
-      await copy(m, path, out, offset, length, decoded.pieces);
+      await copy(decoded.pieces ?? source.decode(m), out, offset, length);
     },
   };
 }
 
-/** RFC 3516 4.3. @throws Fault expunged, unsupported where the encoding is not known */
-async function prepare(m: FetchMessage, path: readonly number[]): Promise<void> {
-  await m.file();
-  const found = resolveSection(m.root(), path.join('.'));
-  if (found !== null && !isPlain(found) && !knowsTransferEncoding(found.part.encoding))
-    throw new CodedFault('unsupported', 'UNKNOWN-CTE', 'transfer encoding');
-}
-
-/** The message as such and composite parts have nothing to undo but what is inside them. RFC 3516 4.2 */
-function isPlain({ kind, part }: Section): boolean {
-  return kind === 'all' || part.type === 'multipart' || part.type === 'message';
-}
-
-async function copy(
-  m: FetchMessage,
-  path: readonly number[],
-  out: Output,
-  offset: number,
-  length: number,
-  pieces: readonly Buffer[] | null,
-): Promise<void> {
+async function copy(pieces: Iterable<Buffer> | AsyncIterable<Buffer>, out: Output, offset: number, length: number): Promise<void> {
   let at = 0;
-  for await (const piece of pieces ?? decode(m, path)) {
+  for await (const piece of pieces) {
     const from = Math.max(0, offset - at);
     const before = Math.min(piece.length, offset + length - at);
     at += piece.length;
@@ -86,33 +70,69 @@ async function copy(
   }
 }
 
-/** Size of the decoded part; its octets as well when they are few. Null: no such part. */
-async function measured(m: FetchMessage, path: readonly number[]): Promise<{ size: number; nul: boolean; pieces: Buffer[] | null } | null> {
-  if (resolveSection(m.root(), path.join('.')) === null) return null;
-  let pieces: Buffer[] | null = [];
-  let size = 0;
-  let nul = false;
-  for await (const piece of decode(m, path)) {
-    size += piece.length;
-    nul ||= piece.includes(0);
-    if (size > held) pieces = null;
-    else pieces?.push(piece);
+/** A section's octets as they were before they were encoded for transfer. */
+class Source {
+  readonly #spec: string;
+  readonly #filter: ((header: Buffer) => Buffer) | null;
+
+  constructor({ path, text, fields }: Wanted) {
+    this.#spec = [...path, ...(text === null ? [] : [text])].join('.');
+    this.#filter = fields.length === 0 ? null : headerFilter(fields, text === 'HEADER.FIELDS.NOT');
   }
-  return { size, nul, pieces };
+
+  /** RFC 3516 4.3. @throws Fault expunged, unsupported where the encoding is not known */
+  async prepare(m: FetchMessage): Promise<void> {
+    await m.file();
+    const found = this.#find(m);
+    if (found !== null && isLeafBody(found) && !knowsTransferEncoding(found.part.encoding)) {
+      throw new CodedFault('unsupported', 'UNKNOWN-CTE', 'transfer encoding');
+    }
+  }
+
+  /** Size of the decoded section; its octets as well when they are few. Null: there is none. */
+  async measure(m: FetchMessage): Promise<{ size: number; nul: boolean; pieces: Buffer[] | null } | null> {
+    if (this.#find(m) === null) return null;
+    let pieces: Buffer[] | null = [];
+    let size = 0;
+    let nul = false;
+    for await (const piece of this.decode(m)) {
+      size += piece.length;
+      nul ||= piece.includes(0);
+      if (size > held) pieces = null;
+      else pieces?.push(piece);
+    }
+    return { size, nul, pieces };
+  }
+
+  async *decode(m: FetchMessage): AsyncGenerator<Buffer> {
+    const file = await m.file();
+    const found = this.#find(m)!;
+    if (this.#filter !== null) {
+      yield toCrlf(this.#filter(await readRange(file, found.start, found.end)));
+      return;
+    }
+    // Of a composite part or the message itself, what is inside is given as it lies there. RFC 3516 4.2
+    const decoder = isLeafBody(found) ? transferDecoder(found.part.encoding) : null;
+    const lines = new CrlfWriter();
+    for (let at = found.start; at < found.end; ) {
+      const chunk = await file.read(at, Math.min(slice, found.end - at));
+      if (chunk.length === 0) break;
+      at += chunk.length;
+      const octets = lines.write(chunk);
+      yield decoder === null ? octets : decoder.write(octets);
+    }
+    if (decoder !== null) yield decoder.end();
+  }
+
+  #find(m: FetchMessage): Section | null {
+    return resolveSection(m.root(), this.#spec);
+  }
 }
 
-async function* decode(m: FetchMessage, path: readonly number[]): AsyncGenerator<Buffer> {
-  const file = await m.file();
-  const found = resolveSection(m.root(), path.join('.'))!;
-  const plain = isPlain(found);
-  const decoder = plain ? null : transferDecoder(found.part.encoding);
-  const lines = new CrlfWriter();
-  for (let at = found.start; at < found.end; ) {
-    const chunk = await file.read(at, Math.min(slice, found.end - at));
-    if (chunk.length === 0) break;
-    at += chunk.length;
-    const octets = lines.write(chunk);
-    yield decoder === null ? octets : decoder.write(octets);
-  }
-  if (decoder !== null) yield decoder.end();
+function isLeafBody({ kind, part }: Section): boolean {
+  return kind === 'body' && isLeaf(part);
+}
+
+function isLeaf(part: Part): boolean {
+  return part.type !== 'multipart' && part.type !== 'message';
 }
