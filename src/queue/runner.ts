@@ -245,26 +245,32 @@ export class Runner {
     if (this.#telling.has(id)) return;
     this.#telling.add(id);
     try {
-      const { thread, settings, destinationOf } = this.#queue;
-      const due = await thread.ask('noticesOf', { id });
+      const due = await this.#queue.thread.ask('noticesOf', { id });
       if (due === null) return;
-      const mail = await this.#deps.notice(due);
-      const told = due.recipients.map((row) => ({ recipient: row.id, notice: row.notice! }));
-      if (mail === null) {
-        await thread.ask('notified', { id, told, dsn: null });
-        return;
-      }
-      const source = spoolSource(mail);
-      const rows = newRows(mail, this.#deps.clock.now(), settings, destinationOf);
-      const sent = await thread.ask('notified', { id, told, dsn: { rows, source } }, [source.bytes.buffer]);
-      await mail.message.discard();
-      if (sent) this.#deps.log.info({ queue_id: id, dsn: mail.id, events: [...new Set(told.map((one) => one.notice))] }, 'sender notified');
+      for (const [, recipients] of Map.groupBy(due.recipients, (row) => row.notice))
+        await this.#tellOf({ message: due.message, recipients });
       void this.kick();
     } catch (error) {
       if (!this.#closed) this.#deps.log.error({ queue_id: id, error: String(error) }, 'queue: DSN could not be written');
     } finally {
       this.#telling.delete(id);
     }
+  }
+
+  /** Sends one DSN, about one kind of event. */
+  async #tellOf(due: NoticesDue): Promise<void> {
+    const { thread, settings, destinationOf } = this.#queue;
+    const { id } = due.message;
+    const told = due.recipients.map((row) => ({ recipient: row.id, notice: row.notice! }));
+    const mail = await this.#deps.notice(due);
+    if (mail === null) {
+      await thread.ask('notified', { id, told, dsn: null });
+      return;
+    }
+    const source = spoolSource(mail);
+    const rows = newRows(mail, this.#deps.clock.now(), settings, destinationOf);
+    const sent = await thread.ask('notified', { id, told, dsn: { rows, source } }, [source.bytes.buffer]);
+    if (sent) this.#deps.log.info({ queue_id: id, dsn: mail.id, event: told[0]?.notice }, 'sender notified');
   }
 
   /** Resolves when nothing is ready or being tried here. For tests. */

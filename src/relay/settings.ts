@@ -1,6 +1,9 @@
 /** How much a next hop must prove before mail goes to it. Postfix's smtp_tls_security_level. */
 export type TlsLevel = 'none' | 'may' | 'encrypt' | 'verify' | 'dane';
 
+const tlsLevels: readonly string[] = ['none', 'may', 'encrypt', 'verify', 'dane'];
+export const isTlsLevel = (word: string): word is TlsLevel => tlsLevels.includes(word);
+
 /** Slice of the configuration. Times are milliseconds, names Postfix's without `smtp_`. */
 export interface RelaySettings {
   /** EHLO name. */

@@ -1,4 +1,5 @@
 // What each room is told: the configuration's names become the room's own.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuthSettings } from '../auth/create.ts';
 import type { DirectorySettings } from '../directory/open.ts';
@@ -6,6 +7,7 @@ import { type ImapSettings, imapDefaults } from '../imap/settings.ts';
 import type { DnsSettings } from '../net/dns-resolver.ts';
 import { defaultPop3Settings, type Pop3Settings } from '../pop3/settings.ts';
 import { defaultQueueSettings, type QueueSettings } from '../queue/settings.ts';
+import { defaultRelaySettings, isTlsLevel, type RelaySettings, type TlsLevel } from '../relay/settings.ts';
 import { defaultSmtpSettings, type SmtpSettings } from '../smtp/settings.ts';
 import { type StoreSettings, storeDefaults } from '../store/settings.ts';
 import type { Config } from './config/settings.ts';
@@ -43,6 +45,22 @@ export const queueSlice = (config: Config): QueueSettings => ({
   initialDestinationConcurrency: config['relay.initial_destination_concurrency'],
   destinationConcurrencyLimit: config['relay.destination_concurrency_limit'],
   queueMinfree: config['relay.queue_minfree'],
+});
+
+export const relaySlice = (config: Config): RelaySettings => ({
+  ...defaultRelaySettings,
+  hostname: config.hostname,
+  relayhost: config['relay.relayhost'],
+  transport: config['relay.transport'],
+  port: config['relay.port'],
+  passwordFile: config['relay.password_file'],
+  tlsLevel: config['relay.tls_security_level'],
+  tlsPolicy: Object.fromEntries(
+    Object.entries(config['relay.tls_policy']).filter((entry): entry is [string, TlsLevel] => isTlsLevel(entry[1])),
+  ),
+  tlsCa: config['relay.tls_ca_file'] === '' ? [] : [readFileSync(config['relay.tls_ca_file'], 'utf8')],
+  mtaSts: config['relay.mta_sts'],
+  bindAddress: config['relay.bind_address'],
 });
 
 export const dnsSlice = (config: Config): DnsSettings =>

@@ -275,6 +275,25 @@ export const settings = {
   'relay.delay_warning_time': row(time, 4 * hour, 'When the sender is told that mail is late; "0s" = never.', { rfc: 'RFC 3461 4.1' }),
   'relay.transport': row(table, {}, 'Next hop by domain, as relayhost; `.example.com` covers subdomains.', { known: 'transport_maps' }),
 
+  'relay.port': row(integer(1, 65_535), 25, 'Port of MX hosts.', { known: 'smtp_tcp_port' }),
+  'relay.password_file': row(optionalPath, '', 'Logins at next hops, lines `NEXTHOP USER:PASSWORD`; "" = none.', {
+    known: 'smtp_sasl_password_maps',
+    rfc: 'RFC 4954',
+  }),
+  'relay.tls_security_level': row(
+    oneOf('none', 'may', 'encrypt', 'verify', 'dane'),
+    'dane',
+    'TLS to other servers: `may` where it is offered, `encrypt` or not at all, `verify` with a good certificate, `dane` where DNS has TLSA records, else `may`.',
+    { known: 'smtp_tls_security_level', rfc: 'RFC 7672' },
+  ),
+  'relay.tls_policy': row(table, {}, 'Level by domain or next hop, as `relay.transport`.', { known: 'smtp_tls_policy_maps' }),
+  'relay.tls_ca_file': row(optionalPath, '', 'PEM of more certification authorities for `verify`; "" = the well-known ones.', {
+    known: 'smtp_tls_CAfile',
+  }),
+  'relay.mta_sts': row(bool, true, 'Keep to the MTA-STS policies of other domains.', { rfc: 'RFC 8461' }),
+  'relay.bind_address': row(table, {}, 'Source address by domain of the sender; `*` for all.', { known: 'smtp_bind_address' }),
+  'relay.notice_language': row(oneOf('en', 'ja', 'ru'), 'en', 'Language of bounces and delay notices.'),
+
   'dns.servers': row(
     list('name servers', dnsServer),
     [],

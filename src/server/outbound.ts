@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { localTransport } from '../delivery/local-transport.ts';
+import type { DirectorySource } from '../directory/directory.ts';
+import type { Dns } from '../net/dns.ts';
+import { noticeWriter } from '../queue/notice.ts';
+import { type OpenQueue, openQueue } from '../queue/open.ts';
+import { startRunner } from '../queue/runner.ts';
+import { MtaSts } from '../relay/mta-sts.ts';
+import { fetchStsPolicy } from '../relay/sts-fetch.ts';
+import { TlsReport } from '../relay/tls-report.ts';
+import { relayTransport } from '../relay/transport.ts';
+import type { MailStore } from '../store/store.ts';
+import type { Config } from './config/settings.ts';
+import { queueSlice, relaySlice } from './slices.ts';
+
+export interface OutboundDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly dns: Dns;
+  readonly directory: DirectorySource;
+  readonly store: MailStore;
+}
+
+/** The queue, and what runs it in this process: local mail that had to wait, and mail to other servers. */
+export function startOutbound(
+  config: Config,
+  { clock, log, dns, directory, store }: OutboundDeps,
+): { queue: OpenQueue; close(deadlineMs: number): Promise<void> } {
+  const settings = queueSlice(config);
+  const sts = new MtaSts({ dns, fetch: fetchStsPolicy, clock, log, file: join(settings.dir, 'mta-sts.json') });
+  const report = new TlsReport(settings.dir, clock);
+  const relay = relayTransport(relaySlice(config), { clock, log, dns, sts, report, ownNames: new Set([config.hostname.toLowerCase()]) });
+  const queue = openQueue(settings, {
+    clock,
+    log,
+    destinationOf: (transport, address) => (transport === 'local' ? 'local' : relay.destination(address)),
+  });
+  const runner = startRunner(queue, {
+    clock,
+    log,
+    transports: { local: localTransport({ directory, store, queue, log }), relay },
+    notice: noticeWriter({
+      hostname: config.hostname,
+      language: config['relay.notice_language'],
+      clock,
+      settings,
+      nextId: queue.nextId,
+      transportOf: async ({ domain }) => ((await directory.domain(domain)) === null ? 'relay' : 'local'),
+    }),
+  });
+  return {
+    queue,
+    async close(deadlineMs) {
+      await runner.close(Math.max(0, deadlineMs - 500));
+      await report.close();
+      await sts.saved();
+    },
+  };
+}
