@@ -4,7 +4,7 @@ import { Fault, type FaultKind } from '../mail/fault.ts';
 
 export type HashRequest = { readonly id: number; readonly password: string; readonly scheme: string } & (
   | { readonly work: 'hash' }
-  | { readonly work: 'verify'; readonly stored: string }
+  | { readonly work: 'verify'; readonly stored: string; readonly address: string }
 );
 
 export interface HashAnswer {
@@ -25,7 +25,7 @@ export interface HashPoolSettings {
 /** Computes password hashes in threads, off the event loop. */
 export interface HashPool {
   /** @throws Fault unavailable (queue full, closed), unsupported (scheme) */
-  verify(password: string, stored: string, defaultScheme: string): Promise<boolean>;
+  verify(password: string, stored: string, defaultScheme: string, address: string): Promise<boolean>;
   hash(password: string, scheme: string): Promise<string>;
   /** Requests waiting or at work. */
   readonly pending: number;
@@ -38,7 +38,7 @@ interface Job {
   readonly reject: (error: Error) => void;
 }
 
-type Work = { readonly work: 'hash' } | { readonly work: 'verify'; readonly stored: string };
+type Work = { readonly work: 'hash' } | { readonly work: 'verify'; readonly stored: string; readonly address: string };
 
 export function hashPool(settings: HashPoolSettings = {}): HashPool {
   return new Threads(settings.threads ?? Math.max(1, availableParallelism() >> 1), settings.queueLimit ?? 512);
@@ -62,8 +62,8 @@ class Threads implements HashPool {
     return this.#waiting.length + this.#busy.size;
   }
 
-  async verify(password: string, stored: string, defaultScheme: string): Promise<boolean> {
-    return (await this.#ask({ work: 'verify', stored }, password, defaultScheme)).verified === true;
+  async verify(password: string, stored: string, defaultScheme: string, address: string): Promise<boolean> {
+    return (await this.#ask({ work: 'verify', stored, address }, password, defaultScheme)).verified === true;
   }
 
   async hash(password: string, scheme: string): Promise<string> {

@@ -10,7 +10,7 @@ parentPort!.on('message', (request: HashRequest) => {
 async function answer(request: HashRequest): Promise<Omit<HashAnswer, 'id'>> {
   try {
     if (request.work === 'hash') return { text: await hashPassword(request.password, request.scheme) };
-    return { verified: await verifyPassword(request.password, request.stored, request.scheme) };
+    return { verified: await verifyPassword(request.password, request.stored, request.scheme, request.address) };
   } catch (error) {
     if (error instanceof Fault) return { fault: error.kind, detail: error.detail };
     return { fault: 'internal', detail: error instanceof Error ? (error.stack ?? error.message) : String(error) };

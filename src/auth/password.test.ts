@@ -1,8 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fault } from '../mail/fault.ts';
 import { findScheme, hashPassword, recognise, verifyPassword } from './password.ts';
+import { hmacMd5, hmacState } from './schemes/cram-md5.ts';
 import { schemes } from './schemes/index.ts';
 import { parseScram } from './schemes/scram.ts';
 
@@ -39,6 +41,8 @@ describe('known vectors', () => {
     ['password', '{PLAIN.b64}cGFzc3dvcmQ='],
     ['U*U', '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'],
     // Written by doveadm pw.
+    ['secret', '{CRAM-MD5}cd3ba7deaad6e5ca23448ba42e379747a9e0f7f1fbc00c8a81bbaac395731b56'],
+    ['secret', '{PLAIN-MD4}67d3dafef63ff00603aeef3769cfbf0d'],
     ['secret', '{PBKDF2}$1$GgBmF0Xc4mqxjazn$5000$c8f0369956225b405242b52aa369ea6f0f9cbc7f'],
     [
       'secret',
@@ -113,6 +117,17 @@ describe('refuses', () => {
   });
 });
 
+it('mixes the address into DIGEST-MD5', async () => {
+  expect(await verifyPassword('secret', '{DIGEST-MD5}30969131580e626606ce70ceaab77719', 'PLAIN', 'user@example.com')).toBe(true);
+  expect(await verifyPassword('secret', '{DIGEST-MD5}30969131580e626606ce70ceaab77719', 'PLAIN', 'other@example.com')).toBe(false);
+});
+
+it.each([55, 56, 63, 64, 65, 200])('keeps HMAC-MD5 and MD5 right at %i octets', (length) => {
+  const octets = randomBytes(length);
+  const key = 'k'.repeat(length);
+  expect(hmacMd5(hmacState(key), octets)).toEqual(createHmac('md5', key).update(octets).digest());
+});
+
 it('recognises shapes', () => {
   expect(recognise('$6$a$b', 'PLAIN').scheme.name).toBe('SHA512-CRYPT');
   expect(recognise('{ssha256.HEX}ab', 'PLAIN')).toMatchObject({ scheme: { name: 'SSHA256' }, encoding: 'hex', hash: 'ab' });
@@ -149,10 +164,10 @@ describe.skipIf(spawnSync('doveadm', ['pw', '-l']).status !== 0)('doveadm pw', (
   const known = new Set(spawnSync('doveadm', ['pw', '-l']).stdout?.toString().trim().split(' '));
   it.each(schemes.map((scheme) => scheme.name))('reads and writes %s as we do', async (name) => {
     if (!known.has(name)) return;
-    const stored = execFileSync('doveadm', ['pw', '-s', name, '-p', 'se cret']).toString().trim();
-    expect(await verify('se cret', stored)).toBe(true);
-    const ours = await hashPassword('se cret', name);
-    const said = spawnSync('doveadm', ['pw', '-t', ours, '-p', 'se cret']);
+    const stored = execFileSync('doveadm', ['pw', '-u', 'ann@example.com', '-s', name, '-p', 'se cret']).toString().trim();
+    expect(await verifyPassword('se cret', stored, 'PLAIN', 'ann@example.com')).toBe(true);
+    const ours = await hashPassword('se cret', name, 'ann@example.com');
+    const said = spawnSync('doveadm', ['pw', '-u', 'ann@example.com', '-t', ours, '-p', 'se cret']);
     expect(said.stdout.toString()).toContain('(verified)');
   });
 });

@@ -34,17 +34,17 @@ export function recognise(stored: string, defaultScheme: string): NamedScheme & 
 }
 
 /** @throws Fault unsupported (scheme, or more work than is allowed) */
-export async function verifyPassword(password: string, stored: string, defaultScheme: string): Promise<boolean> {
+export async function verifyPassword(password: string, stored: string, defaultScheme: string, address = ''): Promise<boolean> {
   // An empty field would match an empty password in some schemes; a NUL ends the text for crypt(3).
   if (stored === '' || password.includes('\0')) return false;
   const { scheme, encoding, hash } = recognise(stored, defaultScheme);
-  return scheme.verify(password, decoded(scheme, encoding, hash));
+  return scheme.verify(password, decoded(scheme, encoding, hash), address);
 }
 
 /** @returns `{SCHEME}hash`. @throws Fault unsupported */
-export async function hashPassword(password: string, schemeName: string): Promise<string> {
+export async function hashPassword(password: string, schemeName: string, address = ''): Promise<string> {
   const { scheme, encoding } = findScheme(schemeName);
-  const hash = await scheme.hash(password);
+  const hash = await scheme.hash(password, address);
   return `{${schemeName.toUpperCase()}}${encoded(scheme, encoding, hash)}`;
 }
 

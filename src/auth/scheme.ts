@@ -10,7 +10,7 @@ export interface PasswordScheme {
   readonly weak: boolean;
   /** Octets where the stored form is a plain digest with or without salt, so that `.b64` and `.hex` may follow the name. */
   readonly digest?: number;
-  /** @throws Fault unsupported where the hash asks for more work than is allowed; false for what is no hash of this scheme */
-  verify(password: string, hash: string): boolean | Promise<boolean>;
-  hash(password: string): string | Promise<string>;
+  /** @param address of the account; a few schemes mix it in. @throws Fault unsupported where the hash asks for more work than is allowed; false for what is no hash of this scheme */
+  verify(password: string, hash: string, address?: string): boolean | Promise<boolean>;
+  hash(password: string, address?: string): string | Promise<string>;
 }

@@ -133,7 +133,7 @@ export class Verifier {
     const { pool, log } = this.#parts;
     const { defaultScheme } = this.#settings;
     try {
-      return await pool.verify(password, stored ?? (await this.#dummyPassword()), defaultScheme);
+      return await pool.verify(password, stored ?? (await this.#dummyPassword()), defaultScheme, address);
     } catch (error) {
       if (!(error instanceof Fault) || error.kind !== 'unsupported') throw error;
       log.error({ address, reason: error.detail }, 'stored password not usable');

@@ -1,6 +1,7 @@
 import { hash as digest, randomBytes } from 'node:crypto';
 import type { PasswordScheme } from '../scheme.ts';
 import { sameOctets } from './crypt64.ts';
+import { md4 } from './md.ts';
 
 /** Hexadecimal where it is just that long, else base64: as Dovecot decides. null where it is neither. */
 function decode(text: string, size: number, salted: boolean): Buffer | null {
@@ -10,7 +11,16 @@ function decode(text: string, size: number, salted: boolean): Buffer | null {
   return octets;
 }
 
-function plain(name: string, algorithm: string, size: number, encoding: 'base64' | 'hex', aliases: readonly string[] = []): PasswordScheme {
+type Digest = (octets: Buffer) => Buffer;
+
+function plain(
+  name: string,
+  algorithm: string | Digest,
+  size: number,
+  encoding: 'base64' | 'hex',
+  aliases: readonly string[] = [],
+): PasswordScheme {
+  const of: Digest = typeof algorithm === 'string' ? (octets) => digest(algorithm, octets, 'buffer') : algorithm;
   return {
     name,
     aliases,
@@ -19,9 +29,9 @@ function plain(name: string, algorithm: string, size: number, encoding: 'base64'
     digest: size,
     verify(password, hash) {
       const stored = decode(hash, size, false);
-      return stored !== null && sameOctets(stored, digest(algorithm, password, 'buffer'));
+      return stored !== null && sameOctets(stored, of(Buffer.from(password)));
     },
-    hash: (password) => digest(algorithm, password, encoding),
+    hash: (password) => of(Buffer.from(password)).toString(encoding),
   };
 }
 
@@ -49,7 +59,27 @@ export const sha256 = plain('SHA256', 'sha256', 32, 'base64');
 export const sha512 = plain('SHA512', 'sha512', 64, 'base64');
 export const plainMd5 = plain('PLAIN-MD5', 'md5', 16, 'hex');
 export const ldapMd5 = plain('LDAP-MD5', 'md5', 16, 'base64');
+export const plainMd4 = plain('PLAIN-MD4', md4, 16, 'hex');
 export const ssha = salted('SSHA', 'sha1', 20);
 export const ssha256 = salted('SSHA256', 'sha256', 32);
 export const ssha512 = salted('SSHA512', 'sha512', 64);
 export const smd5 = salted('SMD5', 'md5', 16);
+
+/** MD5 of `local-part:domain:password`. RFC 2831 2.1.2.1 */
+export const digestMd5: PasswordScheme = {
+  name: 'DIGEST-MD5',
+  looksLike: null,
+  weak: true,
+  digest: 16,
+  verify(password, hash, address = '') {
+    const stored = decode(hash, 16, false);
+    return stored !== null && sameOctets(stored, digestMd5Of(password, address));
+  },
+  hash: (password, address = '') => digestMd5Of(password, address).toString('hex'),
+};
+
+function digestMd5Of(password: string, address: string): Buffer {
+  const at = address.lastIndexOf('@');
+  const [name, realm] = at < 0 ? [address, ''] : [address.slice(0, at), address.slice(at + 1)];
+  return digest('md5', `${name}:${realm}:${password}`, 'buffer');
+}

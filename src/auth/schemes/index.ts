@@ -1,9 +1,10 @@
 import type { PasswordScheme } from '../scheme.ts';
 import { argon2i, argon2id } from './argon2.ts';
 import { blfCrypt } from './bcrypt.ts';
+import { cramMd5 } from './cram-md5.ts';
 import { crypt, md5 } from './crypt.ts';
 import { desCrypt } from './des-crypt.ts';
-import { ldapMd5, plainMd5, sha1, sha256, sha512, smd5, ssha, ssha256, ssha512 } from './digests.ts';
+import { digestMd5, ldapMd5, plainMd4, plainMd5, sha1, sha256, sha512, smd5, ssha, ssha256, ssha512 } from './digests.ts';
 import { md5Crypt } from './md5-crypt.ts';
 import { pbkdf2 } from './pbkdf2.ts';
 import { plain } from './plain.ts';
@@ -34,5 +35,8 @@ export const schemes: readonly PasswordScheme[] = [
   md5,
   plainMd5,
   ldapMd5,
+  plainMd4,
+  cramMd5,
+  digestMd5,
   plain,
 ];

@@ -17,7 +17,7 @@ export const auth: CommandFile = (program, cli) => {
       await withDirectory(cli, async (directory) => {
         const account = await directory.account(address);
         const usable = account?.enabled === true;
-        const succeeded = usable && (await verifyPassword(password, account.password, config['auth.default_pass_scheme']));
+        const succeeded = usable && (await verifyPassword(password, account.password, config['auth.default_pass_scheme'], account.address));
         if (!succeeded) {
           cli.print({ address, succeeded }, `passdb: ${address} auth failed`);
           throw new Exit(exitCodes.notPermitted);

@@ -11,9 +11,9 @@ interface PasswordOptions {
 export const user: CommandFile = (program, cli) => {
   const group = program.command('user').description('accounts: add, rm, list, passwd, quota, disable, enable');
 
-  const stored = async ({ passwordStdin = false, passwordHash }: PasswordOptions): Promise<string> => {
+  const stored = async (address: string, { passwordStdin = false, passwordHash }: PasswordOptions): Promise<string> => {
     const scheme = cli.config().config['auth.default_pass_scheme'];
-    if (passwordHash === undefined) return hashPassword(await newPassword(cli, passwordStdin), scheme);
+    if (passwordHash === undefined) return hashPassword(await newPassword(cli, passwordStdin), scheme, address.toLowerCase());
     recognise(passwordHash, scheme);
     return passwordHash;
   };
@@ -26,7 +26,7 @@ export const user: CommandFile = (program, cli) => {
     .option('--quota <size>', '500M, 1G…; none = no limit; else the configured default')
     .action(async (address: string, options: PasswordOptions & { quota?: string }) => {
       const quota = options.quota === undefined ? null : parseQuota(options.quota);
-      const password = await stored(options);
+      const password = await stored(address, options);
       await withDirectory(cli, ({ manage }) => {
         const added = manage.addUser(address, password, quota);
         cli.print({ address: added }, `${added} added`);
@@ -39,7 +39,7 @@ export const user: CommandFile = (program, cli) => {
     .option('--password-stdin', 'password from the first line of standard input')
     .option('--password-hash <hash>', 'password as stored elsewhere')
     .action(async (address: string, options: PasswordOptions) => {
-      const password = await stored(options);
+      const password = await stored(address, options);
       await withDirectory(cli, ({ manage }) => {
         const changed = manage.setPassword(address, password);
         cli.print({ address: changed }, `password of ${changed} changed`);
