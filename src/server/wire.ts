@@ -11,13 +11,14 @@ import type { Connection } from '../net/connection.ts';
 import type { LimitReached } from '../net/connection-limits.ts';
 import { createDns } from '../net/dns-resolver.ts';
 import { pop3Service } from '../pop3/service.ts';
-import { openQueue } from '../queue/open.ts';
 import { smtpService } from '../smtp/service.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Bus } from './bus.ts';
 import { sharedFeed } from './change-feed.ts';
 import type { Config } from './config/settings.ts';
-import { authSlice, directorySlice, dnsSlice, imapSlice, pop3Slice, queueSlice, smtpSlice, stagingDir, storeSlice } from './slices.ts';
+import { meteredAuthenticator, meteredDelivery, sessions } from './metered.ts';
+import { startOutbound } from './outbound.ts';
+import { authSlice, directorySlice, dnsSlice, imapSlice, pop3Slice, smtpSlice, stagingDir, storeSlice } from './slices.ts';
 import type { ListenerName } from './sockets.ts';
 import { throttleChannel } from './throttle-channel.ts';
 
@@ -48,27 +49,17 @@ export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
   clearStaging(stagingDir(config));
   const directory = openDirectory(directorySlice(config), log);
   const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus) });
-  const queue = openQueue(queueSlice(config), { clock, log });
-  const authenticator = createAuthenticator(authSlice(config), {
-    directory,
-    log,
-    clock,
-    channel: throttleChannel(bus),
-    secret: directory.secret('auth'),
-  });
   const dns = createDns(dnsSlice(config), clock);
+  const outbound = startOutbound(config, { clock, log, dns, directory, store });
+  const { queue } = outbound;
+  const authenticator = meteredAuthenticator(
+    createAuthenticator(authSlice(config), { directory, log, clock, channel: throttleChannel(bus), secret: directory.secret('auth') }),
+  );
   const onBug = (room: string) => (): void => bugs.add(1, room);
 
   const build = (now: Config) => {
-    const delivery = createDelivery({
-      directory,
-      store,
-      queue,
-      clock,
-      log,
-      hostname: now.hostname,
-      hopcountLimit: now['smtp.hopcount_limit'],
-    });
+    const parts = { directory, store, queue, clock, log, hostname: now.hostname, hopcountLimit: now['smtp.hopcount_limit'] };
+    const delivery = meteredDelivery(createDelivery(parts));
     return {
       smtp: smtpService(smtpSlice(now), { directory, authenticator, delivery, queue, dns, clock, log }),
       imap: imapService(imapSlice(now), { store, authenticator, log, clock, onBug: onBug('imap') }),
@@ -91,7 +82,10 @@ export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
   };
 
   return {
-    handle: (name, connection) => handlers[name as keyof typeof handlers](connection),
+    handle(name, connection) {
+      sessions.add(1, name);
+      return handlers[name as keyof typeof handlers](connection);
+    },
     refusal: (name) => refusals[name] ?? '',
     replace(next) {
       former.push(...Object.values(services));
@@ -100,6 +94,7 @@ export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
     async close(deadlineMs) {
       await Promise.all([...Object.values(services), ...former].map((service) => service.close(deadlineMs)));
       await authenticator.close();
+      await outbound.close(deadlineMs);
       await queue.close();
       await store.close();
       directory.close();
