@@ -96,6 +96,8 @@ async function assemble(session: Session, line: string): Promise<Incoming | 'ref
       const asMessage = policy?.accepts(before, at) ?? false;
       if (fault === null) {
         try {
+          // A command that cannot be is refused before its literals come.
+          session.row(name);
           if (asMessage) await policy!.check(session, before, at, size, messages.length);
           else if (size > (loggedIn ? longest : settings.maxLiteralBeforeLogin) || text.length + size > longest)
             throw new Fault('tooBig', 'literal');

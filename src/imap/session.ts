@@ -7,7 +7,7 @@ import { Fault } from '../mail/fault.ts';
 import type { Connection } from '../net/connection.ts';
 import type { AccountStore, MailStore } from '../store/store.ts';
 import { capabilityList } from './capability.ts';
-import { alreadyAnswered, type No } from './command.ts';
+import { type AnyCommand, alreadyAnswered, type No } from './command.ts';
 import { commands } from './commands/index.ts';
 import { CodedFault, imapFailures } from './faults.ts';
 import { Cursor } from './grammar/cursor.ts';
@@ -181,16 +181,20 @@ export class Session {
     }
   }
 
+  /** The command of that name, if it may be used now. @throws Fault unknownCommand, badSequence */
+  row(name: string): AnyCommand {
+    const row = commands.get(name);
+    if (row === undefined) throw new Fault('unknownCommand', name);
+    if (row.states.includes(this.state)) return row;
+    if (this.mail === null) throw new Fault('badSequence', 'Please log in first');
+    throw new Fault('badSequence', row.states.includes('selected') ? 'No mailbox selected' : 'Already logged in');
+  }
+
   /** Runs one command and answers it: the one place where a Fault becomes a reply. */
   async execute({ tag, name, text, at, messages }: Incoming): Promise<void> {
     this.busy = true;
     try {
-      const row = commands.get(name);
-      if (row === undefined) throw new Fault('unknownCommand', name);
-      if (!row.states.includes(this.state)) {
-        const need = this.mail === null ? 'Please log in first' : this.view === null ? 'No mailbox selected' : 'Not now';
-        throw new Fault('badSequence', row.states.includes('selected') || this.mail === null ? need : 'Already logged in');
-      }
+      const row = this.row(name);
       const line = new Cursor(text, { utf8: this.utf8, maxDepth: this.mail === null ? 16 : 64 });
       line.at = at;
       const args = row.parse(line);
