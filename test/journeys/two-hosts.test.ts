@@ -1,0 +1,156 @@
+import { createServer as createTcpServer } from 'node:net';
+import { ImapFlow } from 'imapflow';
+import { createTransport } from 'nodemailer';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startDns, type TestDns } from '../support/dns-server.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+/** As in the textbook: mail.example1.jp and mail.example2.jp, each with user1 and user2, find each other by DNS. */
+let dns: TestDns;
+let mxPort: number;
+const hosts = new Map<number, TestServer>();
+
+async function freePort(address: string): Promise<number> {
+  const probe = createTcpServer();
+  await new Promise<void>((resolve) => probe.listen(0, address, resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise<void>((resolve) => probe.close(() => resolve()));
+  return port;
+}
+
+async function start(n: 1 | 2, extra: Record<string, unknown> = {}): Promise<TestServer> {
+  const host = await startTestServer({
+    settings: {
+      hostname: `mail.example${n}.jp`,
+      'listen.smtp': [`127.0.0.${n + 1}:${mxPort}`],
+      'relay.port': mxPort,
+      'relay.minimal_backoff_time': '1s',
+      'dns.servers': [`127.0.0.1:${dns.port}`],
+      ...extra,
+    },
+    accounts: { [`user1@example${n}.jp`]: 'secret', [`user2@example${n}.jp`]: 'secret' },
+  });
+  hosts.set(n, host);
+  return host;
+}
+
+beforeEach(async () => {
+  dns = await startDns();
+  for (const n of [1, 2]) {
+    dns.zone[`example${n}.jp MX`] = [{ preference: 10, exchange: `mail.example${n}.jp` }];
+    dns.zone[`mail.example${n}.jp A`] = [`127.0.0.${n + 1}`];
+  }
+  mxPort = await freePort('127.0.0.3');
+});
+afterEach(async () => {
+  for (const host of hosts.values()) await host.close();
+  hosts.clear();
+  await dns.close();
+});
+
+async function send(host: TestServer, user: string, to: string, text: string): Promise<string> {
+  const transport = createTransport({
+    host: '127.0.0.1',
+    port: host.port('submission'),
+    requireTLS: true,
+    tls: { rejectUnauthorized: false },
+    auth: { user, pass: 'secret' },
+  });
+  const { response } = await transport.sendMail({ from: user, to, subject: 'こんにちは', text });
+  transport.close();
+  return response;
+}
+
+interface Seen {
+  subject: string;
+  from: string;
+  source: string;
+}
+
+/** Waits for the newest message in an INBOX. */
+async function newest(host: TestServer, user: string, count = 1, timeout = 10_000): Promise<Seen> {
+  const client = new ImapFlow({
+    host: '127.0.0.1',
+    port: host.port('imaps'),
+    secure: true,
+    tls: { rejectUnauthorized: false },
+    auth: { user, pass: 'secret' },
+    logger: false,
+  });
+  await client.connect();
+  try {
+    for (const until = Date.now() + timeout; Date.now() < until; ) {
+      const { messages } = (await client.status('INBOX', { messages: true })) as { messages: number };
+      if (messages >= count) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const lock = await client.getMailboxLock('INBOX');
+    try {
+      const message = await client.fetchOne('*', { envelope: true, source: true });
+      if (message === false || message === undefined) throw new Error(`nothing came for ${user}`);
+      return {
+        subject: message.envelope?.subject ?? '',
+        from: message.envelope?.from?.[0]?.address ?? '',
+        source: message.source?.toString() ?? '',
+      };
+    } finally {
+      lock.release();
+    }
+  } finally {
+    await client.logout();
+  }
+}
+
+describe('two hosts', () => {
+  it('exchange mail both ways', async () => {
+    const [one, two] = [await start(1), await start(2)];
+    expect(await send(one, 'user1@example1.jp', 'user1@example2.jp', 'first\n.\n..dots')).toMatch(/^250 2\.0\.0 Ok: queued as/);
+    const seen = await newest(two, 'user1@example2.jp');
+    expect(seen).toMatchObject({ subject: 'こんにちは', from: 'user1@example1.jp' });
+    expect(seen.source).toContain('first\r\n.\r\n..dots');
+    expect(seen.source).toMatch(/^Return-Path: <user1@example1\.jp>\r\n/);
+    expect(seen.source).toMatch(/Received: from mail\.example1\.jp [^;]*by mail\.example2\.jp/);
+    await send(two, 'user1@example2.jp', 'user2@example1.jp', 'answer');
+    expect((await newest(one, 'user2@example1.jp')).from).toBe('user1@example2.jp');
+  });
+
+  it('tell the sender that there is no such user', async () => {
+    const [one] = [await start(1), await start(2)];
+    await send(one, 'user1@example1.jp', 'nobody@example2.jp', 'lost');
+    const bounce = await newest(one, 'user1@example1.jp');
+    expect(bounce.subject).toBe('Undelivered Mail Returned to Sender');
+    expect(bounce.source).toMatch(/^Return-Path: <>\r\n/);
+    expect(bounce.source).toMatch(/Final-Recipient: rfc822; ?nobody@example2\.jp/);
+    expect(bounce.source).toMatch(/Status: 5\.1\.1/);
+    expect(bounce.source).toContain('lost');
+  });
+
+  it('tell the sender that there is no such domain', async () => {
+    const one = await start(1);
+    await send(one, 'user1@example1.jp', 'x@nowhere.jp', 'lost');
+    expect((await newest(one, 'user1@example1.jp')).source).toMatch(/Status: 5\.1\.2/);
+  });
+
+  it('wait for each other', async () => {
+    const one = await start(1);
+    await send(one, 'user1@example1.jp', 'user2@example2.jp', 'patience');
+    for (const until = Date.now() + 5000; Date.now() < until && !one.log.some((line) => line.msg === 'deferred'); ) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(one.log.find((line) => line.msg === 'deferred')).toMatchObject({ reply: expect.stringContaining('Connection refused') });
+    const two = await start(2);
+    const { openQueueAdmin } = await import('../../src/queue/admin.ts');
+    const admin = openQueueAdmin(`${one.settings.data_dir}/queue`)!;
+    admin.engine.commit(() => admin.engine.flush(null));
+    admin.close();
+    expect((await newest(two, 'user2@example2.jp')).source).toContain('patience');
+  });
+
+  it('keep a message in several languages whole, and encrypt it on the way', async () => {
+    const [one, two] = [await start(1), await start(2)];
+    const text = 'Здравствуйте, こんにちは '.repeat(100);
+    await send(one, 'user1@example1.jp', 'user1@example2.jp', text);
+    const { source } = await newest(two, 'user1@example2.jp');
+    expect(source).toMatch(/with ESMTPS/);
+  });
+});
