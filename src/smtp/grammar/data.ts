@@ -11,6 +11,9 @@ const CR = 13;
 const LF = 10;
 const DOT = 46;
 
+/** Octets of a line that are moved one by one before it is worth looking for its end. */
+const shortRun = 16;
+
 export type MessageDefect = 'bare CR' | 'bare LF' | 'NUL';
 
 /** What one chunk gave. */
@@ -39,16 +42,39 @@ export class DataScanner {
     this.#dots = dots;
   }
 
-  scan(chunk: Uint8Array): Scanned {
+  scan(chunk: Buffer): Scanned {
     const dots = this.#dots;
     const length = chunk.length;
     let state = this.#state;
     let size = this.size;
     let to = 0;
     let end = -1;
+    // Where the next of these is; looked for when passed.
+    let cr = -1;
+    let lf = -1;
+    let nul = -1;
     // A CR held back from the chunk before never needs room of its own: it either becomes LF's line end or a defect.
     for (let at = 0; at < length; at++) {
       const octet = chunk[at]!;
+      if (state === inLine && octet > CR) {
+        // Most octets are moved and no more: some one by one, the rest of a longer line in one piece.
+        const from = at;
+        const stop = Math.min(at + shortRun, length);
+        do chunk[to++] = chunk[at++]!;
+        while (at < stop && chunk[at]! > CR);
+        if (at === stop && at < length) {
+          if (cr < at) cr = place(chunk, CR, at);
+          if (lf < at) lf = place(chunk, LF, at);
+          if (nul < at) nul = place(chunk, 0, at);
+          const end = Math.min(cr, lf, nul);
+          chunk.copyWithin(to, at, end);
+          to += end - at;
+          at = end;
+        }
+        size += at - from;
+        at--;
+        continue;
+      }
       if (state === inLine || state === lineStart) {
         if (octet === DOT && state === lineStart && dots) {
           state = sawDot;
@@ -106,6 +132,12 @@ export class DataScanner {
     this.size += 2;
     return Uint8Array.of(LF);
   }
+}
+
+/** Of the next `octet`; the chunk's length where there is none. */
+function place(chunk: Buffer, octet: number, from: number): number {
+  const at = chunk.indexOf(octet, from);
+  return at === -1 ? chunk.length : at;
 }
 
 /**
