@@ -244,7 +244,7 @@ export class Account implements AccountStore {
   }
 
   search(id: MailboxId, key: SearchKey): Promise<Uint32Array> {
-    return searchMailbox(this, this.#reader.mailbox(id).id as MailboxId, key);
+    return searchMailbox(this, this.#reader.mailbox(id).id as MailboxId, key, () => this.#reader);
   }
 
   async append(

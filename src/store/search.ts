@@ -3,11 +3,12 @@ import { casemap } from '../mail/casemap.ts';
 import { Fault } from '../mail/fault.ts';
 import { firstKeywordBit, flagBits, systemFlag } from '../mail/flags.ts';
 import { fieldBody, splitHeader } from '../mail/header/fields.ts';
-import { decodeWords } from '../mail/header/words.ts';
 import type { Part, SortKeys } from '../mail/mime/part.ts';
-import { bodyText, headerText } from '../mail/mime/text.ts';
+import { bodyText, fieldText, headerText } from '../mail/mime/text.ts';
 import type { MailboxId, Uid } from '../mail/numbers.ts';
 import type { SearchKey } from '../mail/search.ts';
+import type { Reader } from './reader.ts';
+import { type WordAnswer, WordIndex } from './search/word-index.ts';
 import type { AccountStore, Column, MailboxSnapshot, MessageRow } from './store.ts';
 
 /** Milliseconds the loop is held at a time. */
@@ -106,9 +107,9 @@ class Candidate {
 }
 
 /** UIDs that match, ascending. Works through the mailbox in slices. RFC 9051 6.4.4 */
-export async function searchMailbox(store: AccountStore, id: MailboxId, key: SearchKey): Promise<Uint32Array> {
+export async function searchMailbox(store: AccountStore, id: MailboxId, key: SearchKey, reader: () => Reader): Promise<Uint32Array> {
   const view = store.snapshot(id);
-  const test = compile(key, store, id, view);
+  const test = await compile(key, { store, id, view, words: new WordIndex(reader, id) });
   const found: number[] = [];
   const message = new Candidate(store, id);
   let since = performance.now();
@@ -125,19 +126,34 @@ export async function searchMailbox(store: AccountStore, id: MailboxId, key: Sea
   return Uint32Array.from(found);
 }
 
-function compile(key: SearchKey, store: AccountStore, id: MailboxId, view: MailboxSnapshot): Test {
+interface Place {
+  readonly store: AccountStore;
+  readonly id: MailboxId;
+  readonly view: MailboxSnapshot;
+  readonly words: WordIndex;
+}
+
+/** The index's word where it has one; the message itself where it has not. */
+function indexed(answer: WordAnswer | null, look: Test): Test {
+  if (answer === null) return look;
+  const { matched, undecided } = answer;
+  return (message) => matched.has(message.uid) || (undecided.has(message.uid) && look(message));
+}
+
+async function compile(key: SearchKey, place: Place): Promise<Test> {
+  const { store, id, view, words } = place;
   switch (key.kind) {
     case 'all':
     case 'saveDateSupported':
       return () => true;
     case 'and':
-    case 'or':
-      return combine(
-        key.keys.toSorted((a, b) => cost(a) - cost(b)).map((one) => compile(one, store, id, view)),
-        key.kind === 'and',
-      );
+    case 'or': {
+      const tests: Test[] = [];
+      for (const one of key.keys.toSorted((a, b) => cost(a) - cost(b))) tests.push(await compile(one, place));
+      return combine(tests, key.kind === 'and');
+    }
     case 'not': {
-      const test = compile(key.key, store, id, view);
+      const test = await compile(key.key, place);
       return (message) => {
         const matches = test(message);
         return typeof matches === 'boolean' ? !matches : matches.then((value) => !value);
@@ -169,14 +185,14 @@ function compile(key: SearchKey, store: AccountStore, id: MailboxId, view: Mailb
     case 'date':
       return dateTest(key);
     case 'header':
-      return headerTest(key.field, key.text);
+      return indexed(await words.header(key.field, key.text), headerTest(key.field, key.text));
     case 'body':
-      return (message) => bodyMatches(message, casemap(key.text));
+      return indexed(await words.body(key.text), (message) => bodyMatches(message, casemap(key.text)));
     case 'text':
-      return async (message) => {
+      return indexed(await words.text(key.text), async (message) => {
         const needle = casemap(key.text);
         return casemap(headerText(await message.header())).includes(needle) || bodyMatches(message, needle);
-      };
+      });
   }
 }
 
@@ -226,7 +242,8 @@ function flagTest(name: string, keywords: readonly string[], view: MailboxSnapsh
 
 function dateTest({ which, op, day: wanted }: SearchKey & { kind: 'date' }): Test {
   const compare = (found: number): boolean => (op === 'before' ? found < wanted : op === 'on' ? found === wanted : found >= wanted);
-  if (which !== 'sent') return ofRow(({ internalDate, saveDate }) => compare(Math.floor((which === 'saved' ? saveDate : internalDate) / day)));
+  if (which !== 'sent')
+    return ofRow(({ internalDate, saveDate }) => compare(Math.floor((which === 'saved' ? saveDate : internalDate) / day)));
   return (message) => {
     const row = message.row('sortKeys');
     if (row === null) return false;
@@ -238,7 +255,9 @@ function dateTest({ which, op, day: wanted }: SearchKey & { kind: 'date' }): Tes
 function headerTest(field: string, text: string): Test {
   const needle = casemap(text);
   const test = (header: string): boolean =>
-    splitHeader(header).some((one) => one.key === field && (needle === '' || casemap(decodeWords(fieldBody(header, one))).includes(needle)));
+    splitHeader(header).some(
+      (one) => one.key === field && (needle === '' || casemap(fieldText(field, fieldBody(header, one))).includes(needle)),
+    );
   return (message) => {
     const header = message.row('header')?.header;
     if (header === undefined) return false;

@@ -1,4 +1,5 @@
-import { charsetDecoder } from '../charset.ts';
+import { charsetDecoder, decodeRaw } from '../charset.ts';
+import { addressList } from '../header/addresses.ts';
 import { fieldBody, splitHeader } from '../header/fields.ts';
 import { paramText } from '../header/params.ts';
 import { decodeWords } from '../header/words.ts';
@@ -14,11 +15,40 @@ const step = 64 << 10;
 /** HTML is stripped in pieces of about this many characters. */
 const htmlStep = 1 << 20;
 
-/** Fields of a header as text people read: encoded words and 8-bit decoded, unfolded, one a line. */
+const addressKeys = new Set([
+  'from',
+  'sender',
+  'reply-to',
+  'to',
+  'cc',
+  'bcc',
+  'resent-from',
+  'resent-sender',
+  'resent-to',
+  'resent-cc',
+  'resent-bcc',
+]);
+
+const placeholders = new Set(['MISSING_DOMAIN', 'SYNTAX_ERROR']);
+
+/**
+ * A field's body as text people read: encoded words and 8-bit decoded, unfolded. Addresses that are written with comments or white
+ * space inside follow in their plain form, so that they are found by it.
+ */
+export function fieldText(key: string, body: string): string {
+  const text = decodeWords(body);
+  if (!addressKeys.has(key) || !/[(\\]|\s@|@\s|\s\.|\.\s/.test(body)) return text;
+  const plain = addressList(body, 1000)
+    .filter(({ domain, mailbox }) => mailbox !== null && domain !== null && mailbox !== 'MISSING_MAILBOX' && !placeholders.has(domain))
+    .map(({ mailbox, domain }) => decodeRaw(`${mailbox}@${domain}`));
+  return plain.every((address) => text.includes(address)) ? text : `${text}\t${plain.join(', ')}`;
+}
+
+/** Fields of a header as text, one a line, with their names. */
 export function headerText(raw: Buffer | string): string {
   const text = typeof raw === 'string' ? raw : raw.toString('latin1');
   let decoded = '';
-  for (const field of splitHeader(text)) decoded += `${field.name}: ${decodeWords(fieldBody(text, field))}\n`;
+  for (const field of splitHeader(text)) decoded += `${field.name}: ${fieldText(field.key, fieldBody(text, field))}\n`;
   return decoded;
 }
 

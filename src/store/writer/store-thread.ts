@@ -3,8 +3,9 @@ import type { Log } from '../../base/log.ts';
 import { isCorrupt, sqliteFault } from '../../db/open.ts';
 import { Fault } from '../../mail/fault.ts';
 import type { Burst, CommandName, Commands, Reply, Request } from '../protocol.ts';
+import { WordIndexer } from '../search/index-words.ts';
 import type { StoreSettings } from '../settings.ts';
-import type { AccountWriter, Operation, Outcome } from './account-writer.ts';
+import { type AccountWriter, type Operation, type Outcome, StaleIndex } from './account-writer.ts';
 import { append } from './append.ts';
 import { readContents } from './content.ts';
 import { copy, move } from './copy.ts';
@@ -18,6 +19,8 @@ import { settle, settleAll } from './settle.ts';
 const burstLimit = 128;
 /** Milliseconds from a change of flags to the renames that follow it. */
 const settleDelay = 300;
+/** Milliseconds without requests after which words are put into the search index without pause; before, a slice now and then. */
+const wordsDelay = 1000;
 
 type Kind = 'batch' | 'alone';
 
@@ -42,7 +45,6 @@ const operations: {
   setSpecialUse: { kind: 'batch', make: (writer, { name, specialUse }) => setSpecialUse(writer, name, specialUse) },
   scan: { kind: 'alone', make: (writer, { mailbox, missing }) => immediate(() => look(writer, mailbox, missing)) },
   load: { kind: 'alone', make: (writer, { mailbox }) => immediate(() => load(writer, mailbox)) },
-  rebuild: { kind: 'alone', make: () => immediate(() => {}) },
 };
 
 /** Work with transactions of its own. */
@@ -67,6 +69,8 @@ interface Held {
   used: number;
   unsettled: boolean;
   unread: boolean;
+  readonly indexer: WordIndexer;
+  unindexed: boolean;
 }
 
 interface Piece {
@@ -84,6 +88,8 @@ export class StoreThread {
   readonly #open = new Map<string, Held>();
   #waiting: Request[] = [];
   #timer: NodeJS.Timeout | null = null;
+  #wordsTimer: NodeJS.Timeout | null = null;
+  #lastRequest = 0;
 
   constructor(settings: StoreSettings, log: Log, send: (burst: Omit<Burst, 'logs'>) => void) {
     this.#settings = settings;
@@ -92,6 +98,7 @@ export class StoreThread {
   }
 
   take(requests: readonly Request[]): void {
+    this.#lastRequest = Date.now();
     this.#waiting.push(...requests);
   }
 
@@ -104,6 +111,7 @@ export class StoreThread {
   close(): void {
     this.work();
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#wordsTimer !== null) clearTimeout(this.#wordsTimer);
     for (const { writer } of this.#open.values()) {
       try {
         settleAll(writer);
@@ -143,17 +151,20 @@ export class StoreThread {
       const { address } = held.writer;
       for (const { mailbox, modseq } of held.writer.takeHints()) hints.push({ account: address, mailbox, modseq });
     }
+    const again: Request[] = [];
     for (const piece of pieces) {
-      replies.push(this.#reply(piece));
+      if (piece.outcome?.error instanceof StaleIndex) again.push(piece.request);
+      else replies.push(this.#reply(piece));
       piece.operation.dispose?.();
     }
+    this.#waiting.unshift(...again);
     if (replies.length + hints.length > 0) this.#send({ replies, hints });
     this.#schedule();
   }
 
   #begin(request: Request): Piece | Reply {
     try {
-      const held = this.#hold(request.account, request.command === 'rebuild');
+      const held = this.#hold(request.account);
       const { make } = operations[request.command] as { make: (writer: AccountWriter, request: unknown) => Operation };
       return { request, held, operation: make(held.writer, request.request), outcome: null };
     } catch (error) {
@@ -175,8 +186,15 @@ export class StoreThread {
     const byAccount = Map.groupBy(pieces, (piece) => piece.held);
     for (const [{ writer }, own] of byAccount) {
       const ready = own.filter((piece) => piece.outcome === null && !('immediate' in piece.operation));
-      if (ready.length > 0) writer.run(ready.map((piece) => piece.operation)).forEach((outcome, i) => (ready[i]!.outcome = outcome));
-      for (const piece of own) attempt(piece, () => (piece.outcome = { value: piece.operation.run() }));
+      if (ready.length > 0) {
+        const outcomes = writer.run(ready.map((piece) => piece.operation));
+        for (const [i, piece] of ready.entries()) piece.outcome = outcomes[i] ?? null;
+      }
+      for (const piece of own) {
+        attempt(piece, () => {
+          piece.outcome = { value: piece.operation.run() };
+        });
+      }
     }
     for (const [{ writer }, own] of byAccount) {
       for (const folder of writer.takeFolders()) {
@@ -198,6 +216,7 @@ export class StoreThread {
       return this.#failure(request.id, error);
     }
     if (request.command !== 'append' && request.command !== 'open' && request.command !== 'load') held.unsettled = true;
+    if (request.command === 'append') held.unindexed = true;
     if (request.command === 'scan' && (outcome.value as { unread: boolean }).unread) held.unread = true;
     return { id: request.id, value: outcome.value };
   }
@@ -207,17 +226,16 @@ export class StoreThread {
     return { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 
-  #hold(account: Request['account'], rebuild: boolean): Held {
+  #hold(account: Request['account']): Held {
     let held = this.#open.get(account.home);
-    if (held !== undefined && (rebuild || !held.writer.isCurrent())) {
-      if (rebuild) setAside(account.home, held.writer.inode, this.#log, 'asked for');
+    if (held !== undefined && !held.writer.isCurrent()) {
       held.writer.close();
       this.#open.delete(account.home);
       held = undefined;
     }
     if (held === undefined) {
       const { writer, unread } = openWriter(account, this.#settings, this.#log);
-      held = { writer, used: 0, unsettled: true, unread };
+      held = { writer, used: 0, unsettled: true, unread, indexer: new WordIndexer(writer), unindexed: true };
       this.#open.set(account.home, held);
     }
     held.used = Date.now();
@@ -238,6 +256,7 @@ export class StoreThread {
   }
 
   #schedule(): void {
+    this.#scheduleWords(wordsDelay);
     if (this.#timer !== null) return;
     if (![...this.#open.values()].some((held) => held.unsettled || held.unread)) return;
     this.#timer = setTimeout(() => {
@@ -252,7 +271,10 @@ export class StoreThread {
     for (const held of [...this.#open.values()]) {
       try {
         if (held.unsettled) held.unsettled = settle(held.writer);
-        else if (held.unread) held.unread = readContents(held.writer);
+        else if (held.unread) {
+          held.unread = readContents(held.writer);
+          held.unindexed = true;
+        }
       } catch (error) {
         held.unsettled = held.unread = false;
         this.#log.error({ err: error, address: held.writer.address }, 'could not bring file names up to date');
@@ -263,6 +285,30 @@ export class StoreThread {
       if (hints.length > 0) this.#send({ replies: [], hints });
     }
     if (more) setImmediate(() => this.#background());
+    this.#scheduleWords(wordsDelay);
+  }
+
+  #scheduleWords(delay: number): void {
+    if (this.#wordsTimer !== null || ![...this.#open.values()].some((held) => held.unindexed)) return;
+    this.#wordsTimer = setTimeout(() => {
+      this.#wordsTimer = null;
+      this.#indexWords();
+    }, delay);
+  }
+
+  /** A slice for the search index of each account that has messages to read. */
+  #indexWords(): void {
+    for (const held of this.#open.values()) {
+      if (!held.unindexed || held.unread) continue;
+      try {
+        held.unindexed = held.indexer.slice();
+      } catch (error) {
+        held.unindexed = false;
+        this.#log.error({ err: error, address: held.writer.address }, 'could not bring the search index up to date');
+        if (isCorrupt(error)) this.#drop(held, error);
+      }
+    }
+    this.#scheduleWords(Date.now() - this.#lastRequest < wordsDelay ? wordsDelay : 1);
   }
 
   #closeOldest(): void {

@@ -1,0 +1,119 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { casemap } from '../../mail/casemap.ts';
+import type { Reader } from '../reader.ts';
+import { isSearchField, type SearchField, searchTable } from '../tables/search.ts';
+import { candidates, needleBits } from './signature.ts';
+
+/** What the index says of a mailbox: UIDs that match, and UIDs it knows too little of. All others do not match. */
+export interface WordAnswer {
+  readonly matched: ReadonlySet<number>;
+  readonly undecided: ReadonlySet<number>;
+}
+
+/** Milliseconds the loop is held at a time. */
+const slice = 5;
+/** Contents whose fields are compared in one statement. */
+const contentStep = 10_000;
+/** Candidates looked at between looks at the clock. */
+const candidateStep = 32;
+
+/** Asks the search index of one mailbox, in slices. null where the index was replaced meanwhile. */
+export class WordIndex {
+  readonly #reader: () => Reader;
+  readonly #mailbox: number;
+  #since = performance.now();
+
+  constructor(reader: () => Reader, mailbox: number) {
+    this.#reader = reader;
+    this.#mailbox = mailbox;
+  }
+
+  /** Messages with a field that contains `text`; any such field where it is empty. */
+  async header(field: string, text: string): Promise<WordAnswer | null> {
+    const needle = Buffer.from(casemap(text));
+    if (isSearchField(field)) return this.#inField(field, needle);
+    const name = Buffer.from(`${casemap(field)}:`);
+    // The name and the text are both in the head of what matches.
+    const bits = Uint16Array.from([...needleBits(name), ...needleBits(needle)]);
+    return this.#among(bits, (table, id) => hasField(table.head(id), name, needle), false);
+  }
+
+  body(text: string): Promise<WordAnswer | null> {
+    const needle = Buffer.from(casemap(text));
+    return this.#among(needleBits(needle), (table, id) => table.body(id)?.includes(needle) === true, true);
+  }
+
+  text(text: string): Promise<WordAnswer | null> {
+    const needle = Buffer.from(casemap(text));
+    const inEither = (table: Table, id: number): boolean =>
+      table.head(id)?.includes(needle) === true || table.body(id)?.includes(needle) === true;
+    return this.#among(needleBits(needle), inEither, true);
+  }
+
+  async #inField(field: SearchField, needle: Buffer): Promise<WordAnswer | null> {
+    const reader = this.#reader();
+    const table = tableOf(reader);
+    const matched = new Set<number>();
+    // What is pending now is undecided; what becomes ready meanwhile may be both, which does no harm.
+    const undecided = new Set(table.undecided(this.#mailbox));
+    const last = table.lastContent();
+    for (let from = 0; from <= last; from += contentStep) {
+      for (const uid of table.inField(field, this.#mailbox, from, from + contentStep - 1, needle)) matched.add(uid);
+      if (await this.#pause(reader)) return null;
+    }
+    return { matched, undecided };
+  }
+
+  async #among(bits: Uint16Array, matches: (table: Table, id: number) => boolean, ofBody: boolean): Promise<WordAnswer | null> {
+    const reader = this.#reader();
+    const table = tableOf(reader);
+    const matched = new Set<number>();
+    const undecided = new Set(table.undecided(this.#mailbox));
+    if (ofBody) for (const uid of table.cut(this.#mailbox)) undecided.add(uid);
+    const found: number[] = [];
+    for (let block = table.block(0); block !== undefined; block = table.block(block.id)) {
+      candidates(block.signatures, bits, found);
+      if (await this.#pause(reader)) return null;
+    }
+    for (let i = 0; i < found.length; i++) {
+      const id = found[i]!;
+      const uids = table.uidsOf(id, this.#mailbox);
+      if (uids.length > 0 && matches(table, id)) for (const uid of uids) matched.add(uid);
+      if (i % candidateStep === candidateStep - 1 && (await this.#pause(reader))) return null;
+    }
+    return { matched, undecided };
+  }
+
+  /** Lets others have the loop when it was held long enough. @returns whether the index is another one now */
+  async #pause(reader: Reader): Promise<boolean> {
+    if (performance.now() - this.#since < slice) return false;
+    await turn();
+    this.#since = performance.now();
+    return this.#reader() !== reader;
+  }
+}
+
+type Table = ReturnType<typeof searchTable>;
+
+const tables = new WeakMap<Reader, Table>();
+
+function tableOf(reader: Reader): Table {
+  let table = tables.get(reader);
+  if (table === undefined) {
+    table = searchTable(reader.db);
+    tables.set(reader, table);
+  }
+  return table;
+}
+
+/** Whether a head has a line that begins with `name` and contains `needle` after it. */
+function hasField(head: Buffer | undefined, name: Buffer, needle: Buffer): boolean {
+  if (head === undefined) return false;
+  for (let at = head.indexOf(name); at >= 0; at = head.indexOf(name, at + 1)) {
+    if (at > 0 && head[at - 1] !== 10) continue;
+    const end = head.indexOf(10, at);
+    const found = head.indexOf(needle, at + name.length);
+    if (needle.length === 0 || (found >= 0 && found + needle.length <= (end < 0 ? head.length : end))) return true;
+  }
+  return false;
+}

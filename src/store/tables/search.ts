@@ -1,0 +1,104 @@
+import type { Database } from '../../db/open.ts';
+
+/** Fields with a column of their own. */
+const columns = { subject: 'subject', from: 'sender', to: 'recipient', cc: 'copy', bcc: 'blind_copy' } as const;
+
+export type SearchField = keyof typeof columns;
+export const searchFields = Object.keys(columns) as readonly SearchField[];
+
+export function isSearchField(field: string): field is SearchField {
+  return Object.hasOwn(columns, field);
+}
+
+export interface PendingRecord {
+  readonly contentId: number;
+  readonly mailbox: number;
+  readonly uid: number;
+}
+
+/** Rows of tables `search_pending`, `search_field`, `search_text` and `search_block`. */
+export function searchTable(db: Database) {
+  const pending = db.prepare<[number, number], PendingRecord>(`
+    SELECT p.content_id AS contentId, m.mailbox_id AS mailbox, m.uid AS uid
+      FROM search_pending AS p CROSS JOIN message AS m INDEXED BY message_by_content ON m.content_id = p.content_id
+     WHERE p.content_id > ? GROUP BY p.content_id ORDER BY p.content_id LIMIT ?`);
+  const anyPending = db.prepare<[], number>('SELECT 1 FROM search_pending LIMIT 1').pluck();
+  const undecided = db
+    .prepare<{ mailbox: number }, number>(`
+      SELECT m.uid FROM search_pending AS p CROSS JOIN message AS m INDEXED BY message_by_content ON m.content_id = p.content_id
+       WHERE m.mailbox_id = :mailbox
+      UNION ALL SELECT uid FROM message INDEXED BY message_unread WHERE mailbox_id = :mailbox AND content_id IS NULL`)
+    .pluck();
+  const cut = db
+    .prepare<[number], number>(`
+      SELECT m.uid FROM search_text AS t INDEXED BY search_text_cut CROSS JOIN message AS m INDEXED BY message_by_content ON m.content_id = t.content_id
+       WHERE t.whole = 0 AND m.mailbox_id = ?`)
+    .pluck();
+  const takePending = db.prepare<[number]>('DELETE FROM search_pending WHERE content_id = ?');
+  const putField = db.prepare<[number, ...(Buffer | null)[]]>(
+    'INSERT OR REPLACE INTO search_field (content_id, subject, sender, recipient, copy, blind_copy) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+  const putText = db.prepare<[number, Buffer, Buffer, number]>(
+    'INSERT OR REPLACE INTO search_text (content_id, head, body, whole) VALUES (?, ?, ?, ?)',
+  );
+  const lastBlock = db.prepare<[], { id: number; entries: number; signatures: Buffer }>(
+    'SELECT id, entries, signatures FROM search_block ORDER BY id DESC LIMIT 1',
+  );
+  const addBlock = db.prepare<[number, Buffer]>('INSERT INTO search_block (entries, signatures) VALUES (?, ?)');
+  const setBlock = db.prepare<[number, Buffer, number]>('UPDATE search_block SET entries = ?, signatures = ? WHERE id = ?');
+  const block = db.prepare<[number], { id: number; signatures: Buffer }>(
+    'SELECT id, signatures FROM search_block WHERE id > ? ORDER BY id LIMIT 1',
+  );
+  const uidOf = db
+    .prepare<[number, number], number>('SELECT uid FROM message INDEXED BY message_by_content WHERE content_id = ? AND mailbox_id = ?')
+    .pluck();
+  const body = db.prepare<[number], Buffer>('SELECT body FROM search_text WHERE content_id = ?').pluck();
+  const head = db.prepare<[number], Buffer>('SELECT head FROM search_text WHERE content_id = ?').pluck();
+  const lastContent = db.prepare<[], number | null>('SELECT max(content_id) FROM search_field').pluck();
+  const fieldSearch = (field: SearchField) =>
+    db
+      .prepare<{ mailbox: number; from: number; to: number; text: Buffer }, number>(`
+        SELECT m.uid FROM search_field AS f CROSS JOIN message AS m INDEXED BY message_by_content ON m.content_id = f.content_id
+         WHERE f.content_id BETWEEN :from AND :to AND instr(f.${columns[field]}, :text) > 0 AND m.mailbox_id = :mailbox`)
+      .pluck();
+  const inField = new Map(searchFields.map((field) => [field, fieldSearch(field)]));
+
+  return {
+    /** Contents that wait, after an id, each with one message that has it. */
+    pending: (after: number, limit: number): PendingRecord[] => pending.all(after, limit),
+    hasPending: (): boolean => anyPending.get() !== undefined,
+    /** UIDs of a mailbox whose words are not here. */
+    undecided: (mailbox: number): number[] => undecided.all({ mailbox }),
+    /** UIDs of a mailbox of whose body only the start is here. */
+    cut: (mailbox: number): number[] => cut.all(mailbox),
+    /** Inside a transaction. @returns false where another process was first */
+    take: (contentId: number): boolean => takePending.run(contentId).changes === 1,
+    put(contentId: number, fields: Readonly<Record<SearchField, Buffer | null>>, headText: Buffer, bodyText: Buffer, whole: boolean) {
+      putField.run(contentId, ...searchFields.map((field) => fields[field]));
+      putText.run(contentId, headText, bodyText, whole ? 1 : 0);
+    },
+    /** Adds signatures of `count` messages to the last block, or to a new one where that is full. */
+    addSignatures(entries: readonly Buffer[], limit: number) {
+      let at = 0;
+      const last = lastBlock.get();
+      if (last !== undefined && last.entries < limit) {
+        at = Math.min(entries.length, limit - last.entries);
+        setBlock.run(last.entries + at, Buffer.concat([last.signatures, ...entries.slice(0, at)]), last.id);
+      }
+      for (; at < entries.length; at += limit) {
+        const some = entries.slice(at, at + limit);
+        addBlock.run(some.length, Buffer.concat(some));
+      }
+    },
+    /** The first block after an id. */
+    block: (after: number) => block.get(after),
+    /** A mailbox's UIDs of a content; copies share one. */
+    uidsOf: (contentId: number, mailbox: number): number[] => uidOf.all(contentId, mailbox),
+    head: (contentId: number): Buffer | undefined => head.get(contentId),
+    body: (contentId: number): Buffer | undefined => body.get(contentId),
+    lastContent: (): number => lastContent.get() ?? 0,
+    /** UIDs whose field contains `text` (any, when empty), of contents between two ids. */
+    inField: (field: SearchField, mailbox: number, from: number, to: number, text: Buffer): number[] =>
+      inField.get(field)!.all({ mailbox, from, to, text }),
+  };
+}
