@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Directory, openDirectory } from '../directory/open.ts';
+import { Fault } from '../mail/fault.ts';
 import type { AuthContext, SaslExchange } from './authenticator.ts';
 import { type AuthSettings, createAuthenticator, type RunningAuthenticator } from './create.ts';
 import { hashPassword } from './password.ts';
@@ -205,6 +207,21 @@ describe('throttle', () => {
   });
 });
 
+it('lets those in first who have been here before, also during a flood', async () => {
+  const auth = create({ hashing: { threads: 1, queueLimit: 20 }, cacheTtl: 0 });
+  await auth.login('ann@example.com', 'secret', tls);
+  const order: string[] = [];
+  const flood = Array.from({ length: 40 }, (_, i) =>
+    kind(auth.login(`n${i}@example.com`, 'x', { ...tls, remoteAddress: `198.51.100.${i}` })).then((one) => order.push(one)),
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  const known = kind(auth.login('ann@example.com', 'secret', tls)).then((one) => order.push(`known ${one}`));
+  await Promise.all([...flood, known]);
+  expect(order.filter((one) => one === 'unavailable').length).toBeGreaterThan(10);
+  expect(order.filter((one) => one === 'badCredentials').length).toBeGreaterThan(15);
+  expect(order.slice(order.indexOf('known no fault')).filter((one) => one === 'badCredentials').length).toBeGreaterThan(10);
+});
+
 describe('SASL', () => {
   const run = async (exchange: SaslExchange, responses: readonly (string | null)[]): Promise<string[]> => {
     const seen: string[] = [];
@@ -223,6 +240,30 @@ describe('SASL', () => {
     ['LOGIN', ['bob@example.com', 'secret'], ['Password:', 'bob@example.com']],
   ])('%s %j', async (name, responses, expected) => {
     expect(await run(create().start(name, tls), responses)).toEqual(expected);
+  });
+
+  it('takes any octets and throws nothing but faults', async () => {
+    const names = ['PLAIN', 'LOGIN', 'CRAM-MD5', 'SCRAM-SHA-256'];
+    const auth = create({ mechanisms: names, defaultScheme: 'PLAIN', throttle: { networkFailures: 1e9, accountFailures: 1e9 } });
+    const octets = fc.oneof(
+      fc.uint8Array({ maxLength: 60 }),
+      fc.string().map((text) => Buffer.from(text)),
+      fc.string().map((text) => Buffer.from(`n,,n=bob@example.com,r=abcdefgh${text}`)),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...names), fc.option(octets), fc.array(octets, { maxLength: 4 }), async (name, first, more) => {
+        const exchange = auth.start(name, tls);
+        for (const response of [first, ...more]) {
+          const turn = await exchange.step(response === null ? null : Buffer.from(response)).catch((error: unknown) => {
+            if (!(error instanceof Fault)) throw error;
+            return null;
+          });
+          if (turn === null) break;
+          if ('account' in turn) throw new Error('logged in by chance');
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it.each([

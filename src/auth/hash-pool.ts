@@ -18,14 +18,18 @@ export interface HashAnswer {
 export interface HashPoolSettings {
   /** Threads, default one for two cores. They start with the first request. */
   readonly threads?: number;
-  /** Requests that may wait; more are refused. Default 512. */
+  /** Requests that may wait, of those who have been here before and of others; more are refused. Default 512. */
   readonly queueLimit?: number;
 }
 
 /** Computes password hashes in threads, off the event loop. */
 export interface HashPool {
-  /** @throws Fault unavailable (queue full, closed), unsupported (scheme) */
-  verify(password: string, stored: string, defaultScheme: string, address: string): Promise<boolean>;
+  /**
+   * @param address of the account; a few schemes mix it in
+   * @param first before all that are not: so that a flood of guesses does not keep out those who have been here before
+   * @throws Fault unavailable (queue full, closed), unsupported (scheme)
+   */
+  verify(password: string, stored: string, defaultScheme: string, address: string, first?: boolean): Promise<boolean>;
   hash(password: string, scheme: string): Promise<string>;
   /** Requests waiting or at work. */
   readonly pending: number;
@@ -48,6 +52,7 @@ class Threads implements HashPool {
   readonly #size: number;
   readonly #queueLimit: number;
   readonly #waiting: Job[] = [];
+  readonly #waitingFirst: Job[] = [];
   readonly #busy = new Map<Worker, Job>();
   readonly #idle: Worker[] = [];
   #nextId = 1;
@@ -59,11 +64,11 @@ class Threads implements HashPool {
   }
 
   get pending(): number {
-    return this.#waiting.length + this.#busy.size;
+    return this.#waitingFirst.length + this.#waiting.length + this.#busy.size;
   }
 
-  async verify(password: string, stored: string, defaultScheme: string, address: string): Promise<boolean> {
-    return (await this.#ask({ work: 'verify', stored, address }, password, defaultScheme)).verified === true;
+  async verify(password: string, stored: string, defaultScheme: string, address: string, first = false): Promise<boolean> {
+    return (await this.#ask({ work: 'verify', stored, address }, password, defaultScheme, first)).verified === true;
   }
 
   async hash(password: string, scheme: string): Promise<string> {
@@ -73,15 +78,17 @@ class Threads implements HashPool {
   async close(): Promise<void> {
     this.#closed = true;
     const threads = [...this.#idle.splice(0), ...this.#busy.keys()];
-    for (const job of this.#waiting.splice(0)) job.reject(new Fault('unavailable', 'hashing threads are closed'));
+    for (const job of [...this.#waitingFirst.splice(0), ...this.#waiting.splice(0)])
+      job.reject(new Fault('unavailable', 'hashing threads are closed'));
     await Promise.all(threads.map((thread) => thread.terminate()));
   }
 
-  async #ask(work: Work, password: string, scheme: string): Promise<HashAnswer> {
+  async #ask(work: Work, password: string, scheme: string, first = false): Promise<HashAnswer> {
+    const queue = first ? this.#waitingFirst : this.#waiting;
     if (this.#closed) throw new Fault('unavailable', 'hashing threads are closed');
-    if (this.#waiting.length >= this.#queueLimit) throw new Fault('unavailable', `${this.#queueLimit} logins wait for a hashing thread`);
+    if (queue.length >= this.#queueLimit) throw new Fault('unavailable', `${this.#queueLimit} logins wait for a hashing thread`);
     const answer = await new Promise<HashAnswer>((resolve, reject) => {
-      this.#waiting.push({ request: { id: this.#nextId++, password, scheme, ...work }, resolve, reject });
+      queue.push({ request: { id: this.#nextId++, password, scheme, ...work }, resolve, reject });
       this.#next();
     });
     if (answer.fault === 'internal') throw new Error(`hashing thread: ${answer.detail}`);
@@ -90,10 +97,10 @@ class Threads implements HashPool {
   }
 
   #next(): void {
-    while (this.#waiting.length > 0) {
+    while (this.#waitingFirst.length + this.#waiting.length > 0) {
       const thread = this.#idle.pop() ?? (this.#busy.size < this.#size ? this.#start() : undefined);
       if (thread === undefined) return;
-      const job = this.#waiting.shift()!;
+      const job = (this.#waitingFirst.shift() ?? this.#waiting.shift())!;
       this.#busy.set(thread, job);
       // Keeps the process up only while there is work.
       thread.ref();

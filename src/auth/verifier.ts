@@ -121,7 +121,7 @@ export class Verifier {
     // Twenty connections that open at once need one hash.
     let verdict = this.#underWay.get(name);
     if (verdict === undefined) {
-      verdict = this.#hash(stored, address, password).finally(() => this.#underWay.delete(name));
+      verdict = this.#hash(stored, address, password, context).finally(() => this.#underWay.delete(name));
       this.#underWay.set(name, verdict);
     }
     const verified = (await verdict) && stored !== null;
@@ -129,11 +129,17 @@ export class Verifier {
     return verified;
   }
 
-  async #hash(stored: string | null, address: string, password: string): Promise<boolean> {
-    const { pool, log } = this.#parts;
+  async #hash(stored: string | null, address: string, password: string, { remoteAddress }: AuthContext): Promise<boolean> {
+    const { pool, throttle, log } = this.#parts;
     const { defaultScheme } = this.#settings;
     try {
-      return await pool.verify(password, stored ?? (await this.#dummyPassword()), defaultScheme, address);
+      return await pool.verify(
+        password,
+        stored ?? (await this.#dummyPassword()),
+        defaultScheme,
+        address,
+        throttle.judge(remoteAddress, address).known,
+      );
     } catch (error) {
       if (!(error instanceof Fault) || error.kind !== 'unsupported') throw error;
       log.error({ address, reason: error.detail }, 'stored password not usable');

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase } from '../db/open.ts';
 import { splitAddress } from '../mail/address.ts';
 import type { Expansion } from './directory.ts';
 import { homeTemplate, splitSubaddress } from './home.ts';
@@ -250,6 +251,15 @@ describe('maySendAs', () => {
     directory.manage.addAlias('a@example.com', ['b@example.com']);
     expect(await may('a@example.com')).toBe(true);
   });
+});
+
+it('looks rows up by index', () => {
+  const db = openDatabase(join(dir, 'directory.sqlite'));
+  const plan = (sql: string): string => db.prepare<[string], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).get('x')!.detail;
+  expect(plan('SELECT name FROM virtual_domains WHERE name = ?')).toMatch(/^SEARCH .* USING .*INDEX/);
+  expect(plan('SELECT id FROM virtual_users WHERE email = ?')).toMatch(/^SEARCH .* USING .*INDEX/);
+  expect(plan('SELECT destination FROM virtual_aliases WHERE source = ? AND enabled <> 0 ORDER BY id')).toMatch(/^SEARCH .* USING INDEX/);
+  db.close();
 });
 
 describe('management', () => {

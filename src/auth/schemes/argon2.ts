@@ -1,6 +1,8 @@
-import { hash as argon2Hash, verify as argon2Verify, argon2i as typeI, argon2id as typeId } from 'argon2';
 import { Fault } from '../../mail/fault.ts';
 import type { PasswordScheme } from '../scheme.ts';
+
+/** Loaded by the thread that needs it. */
+const load = () => import('argon2');
 
 /** KiB; RFC 9106 4 (second recommended option). */
 const defaultMemory = 65_536;
@@ -18,7 +20,7 @@ function inOrder(hash: string): string {
   });
 }
 
-function scheme(name: string, type: typeof typeI | typeof typeId, prefix: string, aliases: readonly string[]): PasswordScheme {
+function scheme(name: string, prefix: 'argon2i' | 'argon2id', aliases: readonly string[]): PasswordScheme {
   return {
     name,
     aliases,
@@ -32,11 +34,14 @@ function scheme(name: string, type: typeof typeI | typeof typeId, prefix: string
       if (!(memory <= maxMemory && memory * time <= maxWork)) {
         throw new Fault('unsupported', `${name} with ${memory} KiB and ${time} passes is more than is allowed`);
       }
-      return argon2Verify(hash, password);
+      return (await load()).verify(hash, password);
     },
-    hash: async (password) => inOrder(await argon2Hash(password, { type, memoryCost: defaultMemory, timeCost: 3, parallelism: 1 })),
+    async hash(password) {
+      const argon2 = await load();
+      return inOrder(await argon2.hash(password, { type: argon2[prefix], memoryCost: defaultMemory, timeCost: 3, parallelism: 1 }));
+    },
   };
 }
 
-export const argon2i = scheme('ARGON2I', typeI, 'argon2i', []);
-export const argon2id = scheme('ARGON2ID', typeId, 'argon2id', ['ARGON2']);
+export const argon2i = scheme('ARGON2I', 'argon2i', []);
+export const argon2id = scheme('ARGON2ID', 'argon2id', ['ARGON2']);
