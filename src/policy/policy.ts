@@ -16,8 +16,11 @@ export interface PolicySettings {
 /** The lists as they stand for one role. */
 export interface Policy {
   isTrusted(address: string): boolean;
-  /** What a recipient is answered, all lists up to it having spoken; null: welcome. Client, HELO and sender are judged here too (smtpd_delay_reject). */
-  recipient(subject: Subject): Promise<Reply | null>;
+  /**
+   * What a recipient is answered, all lists up to it having spoken; null: welcome. Client, HELO and sender are judged here too
+   * (smtpd_delay_reject). @param order the lists of the listener's role
+   */
+  recipient(subject: Subject, order?: readonly Stage[]): Promise<Reply | null>;
   /** Whether the recipient exists, for roles without restrictions. */
   listed(subject: Subject): Reply | null;
   /** At DATA or the first BDAT. */
@@ -69,8 +72,8 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps & { read
 
   return {
     isTrusted: (address) => trusted.includes(address),
-    async recipient(subject) {
-      const refused = await all(['client', 'helo', 'sender', 'recipient'], subject);
+    async recipient(subject, order = ['client', 'helo', 'sender', 'recipient']) {
+      const refused = await all(order, subject);
       if (refused !== null) return refused;
       // Whatever the lists say, nobody relays who is neither in mynetworks nor logged in, and a recipient must exist.
       if (!subject.trusted && subject.login === null && !isOurs(subject)) return relayDenied(subject);

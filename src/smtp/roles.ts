@@ -1,3 +1,5 @@
+import type { Stage } from '../policy/subject.ts';
+
 /** What a listener is for. No code asks for a port number. RFC 5598 4.3 */
 export interface Role {
   readonly name: 'mta' | 'msa' | 'lmtp';
@@ -10,7 +12,9 @@ export interface Role {
   /** The reverse path must belong to the login. RFC 6409 6.1 */
   readonly senderMustBelongToLogin: boolean;
   readonly offersAuth: boolean;
-  /** The client is trusted to have asked its own questions: no restriction lists, but only mail for mailboxes of ours. */
+  /** Whose restriction lists are asked at RCPT. Lists about hosts are for strangers: people log in from anywhere. */
+  readonly stages: readonly Stage[];
+  /** The client has asked its own questions; what is left is whether the mailbox is ours. A reply for each recipient. */
   readonly finalDelivery: boolean;
 }
 
@@ -25,6 +29,7 @@ export const roles = {
     authRequired: false,
     senderMustBelongToLogin: false,
     offersAuth: true,
+    stages: ['client', 'helo', 'sender', 'recipient'],
     finalDelivery: false,
   },
   /** Ports 587 and 465: mail from people. */
@@ -35,6 +40,7 @@ export const roles = {
     authRequired: true,
     senderMustBelongToLogin: true,
     offersAuth: true,
+    stages: ['sender', 'recipient'],
     finalDelivery: false,
   },
   /** Mail from another MTA of ours. RFC 2033 */
@@ -45,6 +51,7 @@ export const roles = {
     authRequired: false,
     senderMustBelongToLogin: false,
     offersAuth: false,
+    stages: [],
     finalDelivery: true,
   },
 } as const satisfies Record<string, Role>;

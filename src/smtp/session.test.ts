@@ -1,5 +1,7 @@
+import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type SmtpTalk, type SmtpWorld, smtpWorld } from '../../test/support/smtp.ts';
+import { type Log, type LogFields, silentLog } from '../base/log.ts';
 
 let world: SmtpWorld;
 let talk: SmtpTalk;
@@ -29,7 +31,10 @@ describe('a session on port 25', () => {
     expect(await talk.reply()).toBe('220 mail.example.com ESMTP');
     await dialogue(
       ['MAIL FROM:<a@b.example>', '503 5.5.1 Error: send HELO/EHLO first'],
-      ['EHLO localhost', /^250-mail\.example\.com\n250-PIPELINING\n250-SIZE 52428800\n250-AUTH PLAIN LOGIN\n250-ENHANCEDSTATUSCODES\n/],
+      [
+        'EHLO localhost',
+        /^250-mail\.example\.com\n250-PIPELINING\n250-SIZE 52428800\n250-ETRN\n250-AUTH PLAIN LOGIN\n250-ENHANCEDSTATUSCODES\n/,
+      ],
       ['RCPT TO:<user1@example.com>', '503 5.5.1 Error: need MAIL command'],
       ['MAIL FROM: <hoge@localhost>', '250 2.1.0 Ok'],
       ['MAIL FROM:<a@b.example>', '503 5.5.1 Error: nested MAIL command'],
@@ -172,6 +177,83 @@ describe('a session on port 25', () => {
     await closed;
   });
 
+  it('says 421 in the middle of a transaction, and after the message that is on its way', async () => {
+    await begin('mta');
+    await dialogue(['EHLO c', /^250/], ['MAIL FROM:<a@b.example>', /^250/], ['RCPT TO:<user1@example.com>', /^250/], ['DATA', /^354/]);
+    const other = await world.connect();
+    await other.reply();
+    other.write('EHLO c\r\nMAIL FROM:<>\r\n');
+    await other.reply();
+    await other.reply();
+    const closed = world.service.close(2000);
+    expect(await other.reply()).toBe('421 4.3.2 mail.example.com Service shutting down');
+    talk.write('Subject: x\r\n\r\n.\r\nNOOP\r\n');
+    expect(await talk.reply()).toMatch(/^250 2\.0\.0 Ok: queued/);
+    expect(await talk.reply()).toBe('421 4.3.2 mail.example.com Service shutting down');
+    other.close();
+    talk.close();
+    await closed;
+    expect(world.store.messages).toHaveLength(1);
+  });
+
+  it('keeps a large message out of memory', async () => {
+    await begin('mta');
+    await dialogue(['EHLO c', /^250/], ['MAIL FROM:<a@b.example>', /^250/], ['RCPT TO:<user1@example.com>', /^250/], ['DATA', /^354/]);
+    const line = `${'0123456789'.repeat(7)}\r\n`;
+    talk.write(`Subject: large\r\n\r\n${line.repeat(40_000)}.\r\n`);
+    expect(await talk.reply()).toMatch(/^250/);
+    expect(world.store.messages[0]!.text.split('Subject: large\n\n')[1]).toBe(line.replace('\r', '').repeat(40_000));
+    expect(readdirSync(world.stagingDir)).toEqual([]);
+  });
+
+  it('logs a line for the session, without what must not be logged', async () => {
+    const lines: LogFields[] = [];
+    const log: Log = { ...silentLog, info: (fields, msg) => void lines.push({ ...fields, msg }) };
+    await begin('mta', { log });
+    await dialogue(
+      ['EHLO c.example', /^250/],
+      [`AUTH PLAIN ${Buffer.from('\0user1@example.com\0secret1').toString('base64')}`, /^235/],
+      ['FOO', /^500/],
+      ['QUIT', /^221/],
+    );
+    await talk.rest();
+    await world.close();
+    const sessions = lines.filter(({ msg }) => msg === 'session');
+    expect(sessions).toHaveLength(1);
+    expect(sessions[0]).toMatchObject({
+      role: 'mta',
+      address: '127.0.0.1',
+      helo: 'c.example',
+      login: 'user1@example.com',
+      messages: 0,
+      errors: 1,
+      reason: 'quit',
+    });
+    expect(JSON.stringify(lines)).not.toMatch(/secret1|AUTH|c2VjcmV0/);
+  });
+
+  it('answers a bug of ours with 451 and goes on', async () => {
+    await begin('mta');
+    world.directory.expand = () => Promise.reject(new TypeError('boom'));
+    await dialogue(
+      ['EHLO c', /^250/],
+      ['MAIL FROM:<a@b.example>', /^250/],
+      ['RCPT TO:<user1@example.com>', '451 4.3.0 Error: internal error'],
+      ['NOOP', /^250/],
+    );
+  });
+
+  it('needs no HELO where none is asked for', async () => {
+    await begin('mta', { settings: { heloRequired: false } });
+    await dialogue(['MAIL FROM:<a@b.example>', '250 2.1.0 Ok'], ['RCPT TO:<user1@example.com>', '250 2.1.5 Ok']);
+  });
+
+  it('counts idle commands as mistakes past their limit', async () => {
+    await begin('mta', { settings: { junkCommandLimit: 5, hardErrorLimit: 3 } });
+    talk.write('NOOP\r\n'.repeat(20));
+    expect((await talk.rest()).split('\r\n').filter((line) => line.startsWith('250'))).toHaveLength(8);
+  });
+
   it('says 421 to a silent client', async () => {
     await begin('mta', { settings: { timeout: 50 } });
     expect(await talk.reply()).toBe('421 4.4.2 mail.example.com Error: timeout exceeded');
@@ -251,6 +333,17 @@ describe('a session on port 587', () => {
       /^Received: .*\n\tby .* with ESMTPA id Q1;\n\t.*\nFrom: user1@example\.com\nDate: .*\nMessage-ID: <.*@mail\.example\.com>\nSubject: x\n\nhello\n$/,
     );
     expect(world.store.messages.map(({ address }) => address)).toEqual(['user2@example.com']);
+  });
+
+  it('asks no list about hosts of a person', async () => {
+    const restrictions = { client: ['reject'], helo: ['reject'], sender: [], recipient: [], data: [] };
+    await begin('msa', { settings: { restrictions } });
+    await dialogue(
+      ['EHLO c', /^250/],
+      [`AUTH PLAIN ${plain('user1@example.com', 'secret1')}`, /^235/],
+      ['MAIL FROM:<user1@example.com>', /^250/],
+      ['RCPT TO:<x@remote.example>', '250 2.1.5 Ok'],
+    );
   });
 
   it('takes the null path from a login, for notices', async () => {

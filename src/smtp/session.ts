@@ -6,7 +6,7 @@ import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import type { AuthContext, Authenticator } from '../auth/authenticator.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { bugs } from '../base/metrics.ts';
+import { bugs, counter } from '../base/metrics.ts';
 import type { Delivery, Hop } from '../delivery/delivery.ts';
 import type { Account, DirectorySource, Expansion } from '../directory/directory.ts';
 import type { Address } from '../mail/address.ts';
@@ -47,11 +47,15 @@ export interface SmtpShared {
   readonly host: SMTPServer;
 }
 
+const sessions = counter('postcote_smtp_sessions_total', 'SMTP and LMTP sessions begun.', ['role']);
+const taken = counter('postcote_smtp_messages_total', 'Messages taken over SMTP and LMTP.', ['role']);
+const refusals = counter('postcote_smtp_refusals_total', 'Commands answered 4xx or 5xx.', ['role', 'verb']);
+
 type CloseReason = 'quit' | 'lost' | 'timeout' | 'errors' | 'protocol' | 'shutdown' | 'bug';
 
 /**
  * One client. The package's SMTPConnection keeps who and where the client is (HELO, XCLIENT, protocol names); lines, data,
- * replies, commands and TLS are ours: docs/decisions/0003-smtp-server.md.
+ * replies, commands and TLS are ours: docs/decisions/0005-smtp-server.md.
  */
 export class SmtpSession extends SMTPConnection {
   readonly connection: Connection;
@@ -69,6 +73,8 @@ export class SmtpSession extends SMTPConnection {
   #junk = 0;
   #ended: CloseReason | null = null;
   #stopping = false;
+  /** A command is being answered. */
+  #running = false;
   #remoteName: Promise<RemoteName> | null = null;
   #trusted: boolean;
 
@@ -169,6 +175,7 @@ export class SmtpSession extends SMTPConnection {
   /** Greets and serves until the client leaves; never rejects. */
   async run(): Promise<void> {
     const started = this.deps.clock.now();
+    sessions.add(1, this.role.name);
     try {
       if (this.shared.rates.count(this.remoteAddress, 'connections')) this._sendGreeting();
       else
@@ -206,7 +213,7 @@ export class SmtpSession extends SMTPConnection {
   /** Shutdown: a client that waits for nothing is told at once, another one after its reply. */
   stop(): void {
     this.#stopping = true;
-    if (this.#idle) this.#shutDown();
+    if (!this.#running) this.#shutDown();
   }
 
   /** Back to after HELO. RFC 5321 4.1.1.5 */
@@ -235,6 +242,7 @@ export class SmtpSession extends SMTPConnection {
 
   /** After mail was taken. */
   delivered(recipients: number): void {
+    taken.add(1, this.role.name);
     this.accepted++;
     this.#recipients += recipients;
     this.#junk = 0;
@@ -274,18 +282,12 @@ export class SmtpSession extends SMTPConnection {
     if (name !== false && !name.startsWith('[')) this.#remoteName = Promise.resolve({ verified: name, reverse: name });
   }
 
-  get #idle(): boolean {
-    return this.transaction === null && this.#running === 0;
-  }
-
-  #running = 0;
-
   async #serve(line: Buffer | LineDefect): Promise<void> {
     if (this.#stopping) {
       this.#shutDown();
       return;
     }
-    this.#running++;
+    this.#running = true;
     try {
       const reply = await this.#answer(line);
       if (reply === null) return;
@@ -293,12 +295,12 @@ export class SmtpSession extends SMTPConnection {
       this.reply(reply);
       if (reply.code === 421) this.#ended ??= 'protocol';
     } finally {
-      this.#running--;
+      this.#running = false;
     }
     const { hostname, hardErrorLimit } = this.settings;
     if (this.#ended !== null) return;
     if (this.#errors >= hardErrorLimit) this.goodbye('errors', { code: 421, detail: '7.0', text: `${hostname} Error: too many errors` });
-    else if (this.#stopping && this.#idle) this.#shutDown();
+    else if (this.#stopping) this.#shutDown();
   }
 
   async #answer(line: Buffer | LineDefect): Promise<Reply | null> {
@@ -319,12 +321,15 @@ export class SmtpSession extends SMTPConnection {
       return { code: 503, detail: '5.1', text: `Error: send ${this.role.greetings.join('/')} first` };
     }
     if (command.isJunk === true && ++this.#junk > this.settings.junkCommandLimit) this.#errors++;
+    let reply: Reply | null;
     try {
-      return await command.run(parts?.[2]?.trim() ?? '', this);
+      reply = await command.run(parts?.[2]?.trim() ?? '', this);
     } catch (error) {
       if (error instanceof Fault && error.kind === 'timedOut') throw error;
-      return faultReply(error) ?? this.bug(error);
+      reply = faultReply(error) ?? this.bug(error);
     }
+    if (reply !== null && reply.code >= 400) refusals.add(1, this.role.name, verb);
+    return reply;
   }
 
   #defect(defect: LineDefect): Reply | null {

@@ -19,6 +19,7 @@ export interface SmtpWorld {
   readonly queue: FakeQueue;
   readonly service: SmtpService;
   readonly port: number;
+  readonly stagingDir: string;
   connect(): Promise<SmtpTalk>;
   close(): Promise<void>;
 }
@@ -58,6 +59,7 @@ export async function smtpWorld(
     queue,
     service,
     port: listener.port,
+    stagingDir,
     connect: () => SmtpTalk.to(listener.port),
     async close() {
       await listener.close();

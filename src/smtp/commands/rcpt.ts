@@ -102,7 +102,7 @@ async function ask(address: Address, expansion: Expansion | null, session: SmtpS
       return { code: 553, detail: '7.1', text: `<${sender}>: Sender address rejected: not owned by user ${login.address}` };
     }
   }
-  return role.finalDelivery ? shared.policy.listed(subject) : shared.policy.recipient(subject);
+  return role.finalDelivery ? shared.policy.listed(subject) : shared.policy.recipient(subject, role.stages);
 }
 
 function dsnOptions(text: string, isExtended: boolean): Pick<ForwardPath, 'notify' | 'orcpt'> | Reply {
