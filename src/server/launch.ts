@@ -28,6 +28,8 @@ export function bundledNode(platform = process.platform, arch: string = process.
  * signals down and the exit code up; when it is killed the IPC channel closes and the new one ends by itself.
  */
 export async function launch(main: () => Promise<void>): Promise<void> {
+  // Before anything uses the pool: files, DNS and compression share it, and four threads are few beside a slow disk.
+  process.env.UV_THREADPOOL_SIZE ??= '8';
   if (isNewEnough(process.versions.node)) {
     // Set by the launcher below; the descriptor must not reach our own children.
     if (process.env.POSTCOTE_LAUNCHED !== undefined) {

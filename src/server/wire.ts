@@ -61,6 +61,7 @@ export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
     const parts = { directory, store, queue, clock, log, hostname: now.hostname, hopcountLimit: now['smtp.hopcount_limit'] };
     const delivery = meteredDelivery(createDelivery(parts));
     return {
+      delivery,
       smtp: smtpService(smtpSlice(now), { directory, authenticator, delivery, queue, dns, clock, log }),
       imap: imapService(imapSlice(now), { store, authenticator, log, clock, onBug: onBug('imap') }),
       pop3: pop3Service(pop3Slice(now), { store, authenticator, log }),
@@ -92,9 +93,8 @@ export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
       services = build(next);
     },
     async close(deadlineMs) {
-      await Promise.all([...Object.values(services), ...former].map((service) => service.close(deadlineMs)));
+      await Promise.all([...Object.values(services), ...former, outbound].map((service) => service.close(deadlineMs)));
       await authenticator.close();
-      await outbound.close(deadlineMs);
       await queue.close();
       await store.close();
       directory.close();
