@@ -179,7 +179,10 @@ export class Account implements AccountStore {
 
   #view(id: number): View {
     let view = this.#views.get(id);
-    if (view === undefined) this.#views.set(id, (view = new View()));
+    if (view === undefined) {
+      view = new View();
+      this.#views.set(id, view);
+    }
     return view;
   }
 
@@ -267,8 +270,7 @@ export class Account implements AccountStore {
   async store(id: MailboxId, uids: ArrayLike<number>, change: FlagChange, unchangedSince?: ModSeq): Promise<StoreResult> {
     const request = { mailbox: id, uids: Uint32Array.from(uids), change, unchangedSince: unchangedSince ?? null };
     const result = await this.#call('store', request);
-    const rows: FlagRow[] = [];
-    result.uids.forEach((uid, i) => rows.push(flagRow(uid, result.flags[i]!, result.modseqs[i]!, result.more.get(uid) ?? [])));
+    const rows = Array.from(result.uids, (uid, i) => flagRow(uid, result.flags[i]!, result.modseqs[i]!, result.more.get(uid) ?? []));
     return { rows, modified: result.modified as Uid[] };
   }
 
@@ -317,7 +319,8 @@ export class Account implements AccountStore {
     let watch = this.#watches.get(id);
     if (watch === undefined) {
       const stop = watchFolder(join(this.#root, this.#reader.mailbox(id).folder), () => void this.#look(id));
-      this.#watches.set(id, (watch = { count: 0, stop }));
+      watch = { count: 0, stop };
+      this.#watches.set(id, watch);
     }
     watch.count++;
     this.#lookers.add(look);

@@ -9,7 +9,10 @@ export function inProcessFeed(): ChangeFeed {
     },
     subscribe(account, listener) {
       let known = listeners.get(account);
-      if (known === undefined) listeners.set(account, (known = new Set()));
+      if (known === undefined) {
+        known = new Set();
+        listeners.set(account, known);
+      }
       known.add(listener);
       return () => {
         known.delete(listener);

@@ -152,7 +152,9 @@ describe('another program', () => {
 
 describe('the index', () => {
   const look = () => ({
-    list: mail.list().map(({ name, uidValidity, mailboxId, specialUse, subscribed }) => [name, uidValidity, mailboxId, specialUse, subscribed]),
+    list: mail
+      .list()
+      .map(({ name, uidValidity, mailboxId, specialUse, subscribed }) => [name, uidValidity, mailboxId, specialUse, subscribed]),
     uids: uids(),
     flags: flags(),
     keywords: mail.keywords(id),

@@ -61,7 +61,10 @@ export class Freshness {
 
   #state(id: number): State {
     let state = this.#states.get(id);
-    if (state === undefined) this.#states.set(id, (state = { missing: [], missedAt: 0, took: 0, ended: 0, running: null, timer: null }));
+    if (state === undefined) {
+      state = { missing: [], missedAt: 0, took: 0, ended: 0, running: null, timer: null };
+      this.#states.set(id, state);
+    }
     return state;
   }
 

@@ -52,8 +52,19 @@ class Follower {
 const flag = fc.constantFrom(...flagNames);
 const box = fc.constantFrom(...names);
 const step = fc.oneof(
-  fc.record({ op: fc.constant('append' as const), box, flags: fc.uniqueArray(flag, { maxLength: 3 }), count: fc.integer({ min: 1, max: 3 }) }),
-  fc.record({ op: fc.constant('store' as const), box, pick: fc.nat(), how: fc.constantFrom('add' as const, 'remove' as const, 'replace' as const), flags: fc.uniqueArray(flag, { maxLength: 3 }) }),
+  fc.record({
+    op: fc.constant('append' as const),
+    box,
+    flags: fc.uniqueArray(flag, { maxLength: 3 }),
+    count: fc.integer({ min: 1, max: 3 }),
+  }),
+  fc.record({
+    op: fc.constant('store' as const),
+    box,
+    pick: fc.nat(),
+    how: fc.constantFrom('add' as const, 'remove' as const, 'replace' as const),
+    flags: fc.uniqueArray(flag, { maxLength: 3 }),
+  }),
   fc.record({ op: fc.constantFrom('copy' as const, 'move' as const), box, pick: fc.nat(), target: box }),
   fc.record({ op: fc.constant('expunge' as const), box, pick: fc.nat(), force: fc.boolean() }),
   fc.record({ op: fc.constant('refresh' as const), box }),
@@ -76,7 +87,10 @@ it('agrees with a model, seen from two stores', { timeout: 60_000 }, async () =>
       const b = model.get(one.box)!;
       if (one.op === 'append') {
         const bodies = Array.from({ length: one.count }, (_, i) => `${b.next + i} in ${one.box}`);
-        const done = await mail.append(one.box, bodies.map((body) => ({ message: stagedBytes(Buffer.from(`Subject: s\n\n${body}`)), flags: one.flags })));
+        const done = await mail.append(
+          one.box,
+          bodies.map((body) => ({ message: stagedBytes(Buffer.from(`Subject: s\n\n${body}`)), flags: one.flags })),
+        );
         expect(done.map(({ uid }) => uid)).toEqual(bodies.map((_, i) => b.next + i));
         for (const body of bodies) b.messages.set(b.next++, { body, flags: new Set(one.flags) });
       } else if (one.op === 'store') {
@@ -85,8 +99,9 @@ it('agrees with a model, seen from two stores', { timeout: 60_000 }, async () =>
         for (const uid of uids) {
           const { flags } = b.messages.get(uid)!;
           if (one.how === 'replace') flags.clear();
-          for (const name of one.flags) if (one.how === 'remove') flags.delete(name);
-          else flags.add(name);
+          for (const name of one.flags)
+            if (one.how === 'remove') flags.delete(name);
+            else flags.add(name);
         }
       } else if (one.op === 'copy' || one.op === 'move') {
         const uids = some(b, one.pick);
@@ -114,7 +129,10 @@ it('agrees with a model, seen from two stores', { timeout: 60_000 }, async () =>
           const view = seen.snapshot(box.id);
           const wanted = new Map([...messages].map(([uid, { flags }]) => [uid, flags]));
           expect([...view.uids]).toEqual([...messages.keys()]);
-          const flags = [...view.uids].map((uid, at) => [uid, namesOf(seen, name, { flags: view.flags[at]!, moreKeywords: view.moreKeywords.get(uid as Uid) ?? [] })] as const);
+          const flags = [...view.uids].map(
+            (uid, at) =>
+              [uid, namesOf(seen, name, { flags: view.flags[at]!, moreKeywords: view.moreKeywords.get(uid as Uid) ?? [] })] as const,
+          );
           expect(new Map(flags)).toEqual(wanted);
           expect(seen.status(box.id)).toMatchObject({
             messages: messages.size,
@@ -148,7 +166,9 @@ it('agrees with a model, seen from two stores', { timeout: 60_000 }, async () =>
     const count = names.reduce((sum, name) => sum + ((box) => (box === null ? 0 : mail.status(box.id).messages))(mail.find(name)), 0);
     await check.close();
     const root = join(dir, home, 'Maildir');
-    const files = ['', '.Archive/', '.Lists.dev/'].flatMap((folder) => ['new', 'cur'].flatMap((part) => readdirSync(join(root, folder + part))));
+    const files = ['', '.Archive/', '.Lists.dev/'].flatMap((folder) =>
+      ['new', 'cur'].flatMap((part) => readdirSync(join(root, folder + part))),
+    );
     expect(files).toHaveLength(count);
     if (Math.random() < 0.7) break;
   }

@@ -23,7 +23,6 @@ export interface Commands {
   scan: { request: { mailbox: number | null; missing: readonly number[] }; result: ScanResult };
   /** Reads the whole index of a mailbox, for a view. */
   load: { request: { mailbox: number }; result: { uids: Uint32Array; flags: Uint32Array; modseqs: Float64Array; highest: number } };
-  rebuild: { request: Record<never, never>; result: void };
 }
 
 export type CommandName = keyof Commands;

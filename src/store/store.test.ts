@@ -95,8 +95,8 @@ describe('flags, expunge, copy, move', () => {
     expect(uidsOf(mail, 'INBOX')).toEqual([5]);
     expect(mail.usage().messages).toBe(5);
     await expect.poll(() => readdirSync(join(mail.account.home, 'Maildir/.Trash/new')).length).toBe(2);
-    expect(readdirSync(join(mail.account.home, 'Maildir/cur'))).toHaveLength(1);
-    expect(readdirSync(join(mail.account.home, 'Maildir/new'))).toHaveLength(0);
+    await expect.poll(() => readdirSync(join(mail.account.home, 'Maildir/cur'))).toHaveLength(1);
+    await expect.poll(() => readdirSync(join(mail.account.home, 'Maildir/new'))).toHaveLength(0);
     expect(
       readdirSync(join(mail.account.home, 'Maildir/.Sent/cur'))
         .map((name) => name.split(':')[1])

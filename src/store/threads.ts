@@ -92,7 +92,7 @@ export class StoreThreads {
     worker.on('exit', () => {
       const left = [...thread.pending.values()];
       thread.pending.clear();
-      for (const { reject } of left) reject(new Fault('unavailable', 'store thread ended'));
+      for (const pending of left) pending.reject(new Fault('unavailable', 'store thread ended'));
       if (!this.#closing) this.#start(thread);
     });
   }

@@ -57,7 +57,10 @@ export class View {
   #update(reader: Reader, id: number, highest: number, floor: number, expected: number): void {
     const from = this.#highest;
     this.#highest = highest;
-    if (from < floor || from > highest) return this.#set(columnsOf(reader.messages.allFlags(id), expected));
+    if (from < floor || from > highest) {
+      this.#set(columnsOf(reader.messages.allFlags(id), expected));
+      return;
+    }
     const changed = reader.messages.changedSince(id, from);
     const gone = reader.tombstones.since(id, from);
     let isCopied = false;
@@ -76,7 +79,10 @@ export class View {
         this.#modseqs[at] = modseq;
       } else if (this.#size === 0 || uid > this.#uids[this.#size - 1]!) this.#append(uid, flags, modseq);
       // A UID below those known appears only after a recovery.
-      else return this.#set(columnsOf(reader.messages.allFlags(id), expected));
+      else {
+        this.#set(columnsOf(reader.messages.allFlags(id), expected));
+        return;
+      }
     }
     if (gone.length > 0) this.#remove(new Set(gone));
   }

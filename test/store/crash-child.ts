@@ -23,7 +23,9 @@ async function act(): Promise<void> {
     const body = randomBytes(12).toString('hex');
     const box = boxes[randomInt(2)]!;
     say({ op: '?', body });
-    const [done] = await mail.append(box, [{ message: stagedBytes(Buffer.from(`Subject: x\n\n${body}\n`)), flags: randomInt(2) === 0 ? [] : ['\\Seen'] }]);
+    const [done] = await mail.append(box, [
+      { message: stagedBytes(Buffer.from(`Subject: x\n\n${body}\n`)), flags: randomInt(2) === 0 ? [] : ['\\Seen'] },
+    ]);
     say({ op: 'append', box, uid: done!.uid, body });
     own.push({ box, uid: done!.uid, body });
     return;

@@ -58,7 +58,9 @@ class Ledger {
 }
 
 async function run(home: string, ledger: Ledger, lifetime: number): Promise<void> {
-  const child: ChildProcess = spawn(process.execPath, [new URL('./crash-child.ts', import.meta.url).pathname, home], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child: ChildProcess = spawn(process.execPath, [new URL('./crash-child.ts', import.meta.url).pathname, home], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const lines = createInterface({ input: child.stdout! });
   let timer: NodeJS.Timeout | undefined;
   lines.on('line', (text) => {
@@ -75,7 +77,7 @@ async function run(home: string, ledger: Ledger, lifetime: number): Promise<void
   clearTimeout(timer);
 }
 
-const rounds = Number(process.env['POSTCOTE_CRASH_ROUNDS'] ?? 4);
+const rounds = Number(process.env.POSTCOTE_CRASH_ROUNDS ?? 4);
 
 it('keeps what was acknowledged through kill -9 of two processes', { timeout: 30_000 + rounds * 10_000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'postcote-crash-'));
@@ -88,7 +90,9 @@ it('keeps what was acknowledged through kill -9 of two processes', { timeout: 30
     if (round === 1) for (const name of readdirSync(home)) if (name.startsWith('postcote.sqlite')) rmSync(join(home, name));
   }
   await check(home, ledger);
-  console.log(`${rounds} rounds: ${ledger.ever.size} places, ${ledger.there.size} there, ${ledger.gone.size} gone, ${ledger.loose.size} under way`);
+  console.log(
+    `${rounds} rounds: ${ledger.ever.size} places, ${ledger.there.size} there, ${ledger.gone.size} gone, ${ledger.loose.size} under way`,
+  );
   expect(ledger.ever.size).toBeGreaterThan(rounds * 10);
   rmSync(dir, { recursive: true, force: true });
 });
@@ -125,6 +129,8 @@ async function check(home: string, ledger: Ledger): Promise<void> {
   }
   for (const [body, at] of places) expect(at, `${body} is there twice`).toHaveLength(1);
   await store.close();
-  const files = ['Maildir/new', 'Maildir/cur', 'Maildir/.Archive/new', 'Maildir/.Archive/cur'].flatMap((part) => readdirSync(join(home, part)));
+  const files = ['Maildir/new', 'Maildir/cur', 'Maildir/.Archive/new', 'Maildir/.Archive/cur'].flatMap((part) =>
+    readdirSync(join(home, part)),
+  );
   expect(files).toHaveLength(found.size);
 }

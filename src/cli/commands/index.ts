@@ -3,12 +3,28 @@ import { alias } from './alias.ts';
 import { auth } from './auth.ts';
 import { config } from './config.ts';
 import { domain } from './domain.ts';
+import { indexAccount } from './index-account.ts';
 import { lookup } from './lookup.ts';
 import { mailq } from './mailq.ts';
 import { newaliases } from './newaliases.ts';
 import { pw } from './pw.ts';
 import { queue } from './queue.ts';
 import { relayTest } from './relay-test.ts';
+import { sendmail } from './sendmail.ts';
 import { user } from './user.ts';
 
-export const commands: readonly CommandFile[] = [config, queue, mailq, newaliases, alias, auth, domain, lookup, pw, relayTest, user];
+export const commands: readonly CommandFile[] = [
+  config,
+  queue,
+  mailq,
+  newaliases,
+  alias,
+  auth,
+  domain,
+  indexAccount,
+  lookup,
+  pw,
+  relayTest,
+  user,
+  sendmail,
+];

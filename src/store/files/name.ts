@@ -76,7 +76,7 @@ export function bitsOfLetters(letters: string): number {
 
 /** Letters for flag bits, in ASCII order; those of `kept` that are no flag of ours (P, for one) stay. */
 export function lettersOfBits(bits: number, kept = ''): string {
-  const letters = new Set([...kept].filter((letter) => letterBits[letter] === undefined && !/[a-z]/.test(letter)));
+  const letters = new Set(kept.split('').filter((letter) => letterBits[letter] === undefined && !/[a-z]/.test(letter)));
   for (const [letter, bit] of Object.entries(letterBits)) if ((bits & bit) !== 0) letters.add(letter);
   for (let n = 0; n < lettered; n++) if ((bits & (1 << (firstKeywordBit + n))) !== 0) letters.add(String.fromCharCode(97 + n));
   return [...letters].sort().join('');
@@ -103,7 +103,8 @@ export function uniqueName(now: number): string {
     pool = randomBytes(6 * 256);
     used = 0;
   }
-  const random = pool.toString('hex', used, (used += 6));
+  const random = pool.toString('hex', used, used + 6);
+  used += 6;
   const seconds = Math.floor(now / 1000);
   const micros = Math.floor((now % 1000) * 1000) + (Number(process.hrtime.bigint() % 1000n) | 0);
   return `${seconds}.M${micros}P${process.pid}Q${++counter}R${random}.${host}`;

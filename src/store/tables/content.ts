@@ -37,8 +37,10 @@ export function contentTable(db: Database) {
   const removeHeader = db.prepare<[number]>(
     'DELETE FROM header WHERE content_id = ? AND NOT EXISTS (SELECT 1 FROM message WHERE message.content_id = header.content_id)',
   );
-  const removeUnused = db.prepare('DELETE FROM content WHERE id NOT IN (SELECT content_id FROM message WHERE content_id IS NOT NULL)');
-  const removeUnusedHeaders = db.prepare('DELETE FROM header WHERE content_id NOT IN (SELECT id FROM content)');
+  const only =
+    '(SELECT content_id FROM message WHERE mailbox_id = ?) AND NOT EXISTS (SELECT 1 FROM message WHERE mailbox_id <> ? AND content_id =';
+  const removeHeadersOf = db.prepare<[number, number]>(`DELETE FROM header WHERE content_id IN ${only} header.content_id)`);
+  const removeOf = db.prepare<[number, number]>(`DELETE FROM content WHERE id IN ${only} content.id)`);
   const select = new Map<string, (id: number) => ContentRecord | undefined>();
 
   return {
@@ -65,7 +67,8 @@ export function contentTable(db: Database) {
         const statement = db.prepare<[number], ContentRecord>(
           `SELECT ${columns.map((column) => `${names[column]} AS ${column}`).join(', ')} FROM content WHERE id = ?`,
         );
-        select.set(key, (found = (id) => statement.get(id)));
+        found = (id) => statement.get(id);
+        select.set(key, found);
       }
       return found;
     },
@@ -75,10 +78,10 @@ export function contentTable(db: Database) {
       removeHeader.run(id);
       remove.run(id);
     },
-    /** Drops all that no message uses. */
-    removeUnused() {
-      removeUnused.run();
-      removeUnusedHeaders.run();
+    /** Drops what only one mailbox uses, before its messages go. */
+    removeOf(mailbox: number) {
+      removeHeadersOf.run(mailbox, mailbox);
+      removeOf.run(mailbox, mailbox);
     },
   };
 }

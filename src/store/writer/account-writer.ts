@@ -22,6 +22,9 @@ import { tombstoneTable } from '../tables/tombstone.ts';
 const uidBlock = 1000;
 export const indexName = 'postcote.sqlite';
 
+/** The index was replaced by another file while we waited for its lock: begin again with that one. */
+export class StaleIndex extends Error {}
+
 /** One mutation. `prepare` and `sync` come before the transaction, `run` inside it. */
 export interface Operation<R = unknown> {
   /** Its commit must survive power loss by itself (STORE, EXPUNGE, MOVE); otherwise the file's name carries what the row says. */
@@ -138,6 +141,7 @@ export class AccountWriter {
     if (level !== undefined) this.#setLevel(level);
     try {
       return transaction(this.db, () => {
+        if (!this.isCurrent()) throw new StaleIndex(this.indexFile);
         this.#modseq = 0;
         const result = work();
         this.#recordStamps();
@@ -318,9 +322,9 @@ export class AccountWriter {
 
   /** Removes all rows of a mailbox. Inside a transaction. */
   forget(id: number): void {
+    this.contents.removeOf(id);
     this.messages.removeAll(id);
     this.tombstones.removeAll(id);
-    this.contents.removeUnused();
     this.mailboxes.remove(id);
     this.listChanged();
     this.hint(id, this.nextModseq());

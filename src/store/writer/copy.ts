@@ -38,7 +38,10 @@ function keywordMap(
     const wanted = names.filter((name, letter) => name !== '' && (bits & (1 << (firstKeywordBit + letter))) !== 0);
     const key = [...wanted, '', ...more].join(' ');
     let mapped = known.get(key);
-    if (mapped === undefined) known.set(key, (mapped = writer.flagsOf(target, [...wanted, ...more], true)));
+    if (mapped === undefined) {
+      mapped = writer.flagsOf(target, [...wanted, ...more], true);
+      known.set(key, mapped);
+    }
     return { bits: (bits & ~keywordMask) | mapped.bits, more: mapped.more };
   };
 }

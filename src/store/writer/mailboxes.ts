@@ -100,6 +100,9 @@ const graveyard = (mailbox: number): string => `tmp/removed.${mailbox}.${Date.no
 export function deleteMailbox(writer: AccountWriter, name: string): Operation<void> {
   return {
     durable: true,
+    prepare() {
+      settleAll(writer);
+    },
     run() {
       const mailbox = writer.named(canonicalName(name));
       if (mailbox.folder === '') throw new Fault('badName', 'INBOX stays');

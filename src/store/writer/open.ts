@@ -74,7 +74,8 @@ export function setAside(home: string, inode: number, log: Log, cause: unknown):
   try {
     const file = join(home, indexName);
     if (statSync(file, { throwIfNoEntry: false })?.ino !== inode) return;
-    log.error({ err: cause }, `${file} is damaged: set aside, a new one is made from the Maildir`);
+    if (cause === null) log.info({}, `${file} is set aside, a new one is made from the Maildir`);
+    else log.error({ err: cause }, `${file} is damaged: set aside, a new one is made from the Maildir`);
     // The WAL first: a new database must never meet the old one's.
     for (const suffix of ['-wal', '-shm', '']) {
       if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.damaged${suffix}`);

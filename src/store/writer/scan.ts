@@ -104,7 +104,9 @@ export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySe
       rows = writer.messages.files(id);
       compared = compare(rows, listing.names, mailbox);
     }
-    if (listing.atRest) writer.mailboxes.setScanned(id, listing.newStamp, listing.curStamp, parts.length === 2 ? started : mailbox.scanned);
+    // With something missing the stamps stay as they were: who opens the mailbox next looks again.
+    if (listing.atRest && compared.missing.every((uid) => missedBefore.has(uid)))
+      writer.mailboxes.setScanned(id, listing.newStamp, listing.curStamp, parts.length === 2 ? started : mailbox.scanned);
     const known = writer.mailboxes.get(id)!;
     writer.touch(known);
     adoptChanges(writer, known, compared.changed);
@@ -175,7 +177,8 @@ function keywordLearner(writer: AccountWriter, mailbox: MailboxRecord): (letters
   let known = writer.mailboxes.keywords(mailbox.id);
   let read = false;
   return (letters) => {
-    if (letters === null || read || ![...letters].some((l) => l >= 'a' && l <= 'z' && (known[l.charCodeAt(0) - 97] ?? '') === '')) return;
+    if (letters === null || read || !letters.split('').some((l) => l >= 'a' && l <= 'z' && (known[l.charCodeAt(0) - 97] ?? '') === ''))
+      return;
     read = true;
     for (const [letter, name] of readKeywordFile(writer.path(mailbox)))
       if ((known[letter] ?? '') === '') writer.mailboxes.addKeyword(mailbox.id, letter, name);
