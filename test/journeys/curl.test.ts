@@ -37,9 +37,7 @@ describe.skipIf(!has('curl'))('curl (skipped where it is not installed)', () => 
       ...options,
     );
     const bob = ['-u', 'bob@example.com:secret', ...options];
-    expect(await curl(`imap${scheme}://${server.at(imap)}/INBOX`, '-X', 'SEARCH SUBJECT "' + way + '"', ...bob)).toMatch(
-      /^\* SEARCH \d+\r\n$/,
-    );
+    expect(await curl(`imap${scheme}://${server.at(imap)}/INBOX`, '-X', `SEARCH SUBJECT "${way}"`, ...bob)).toMatch(/^\* SEARCH \d+\r\n$/);
     const byImap = await curl(`imap${scheme}://${server.at(imap)}/INBOX;UID=*`, ...bob);
     expect(byImap).toMatch(/^Return-Path: <ann@example.com>\r\n/);
     expect(byImap).toContain(`\r\n\r\n.dot\r\ntext ${way}\r\n`);

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { createTransport } from 'nodemailer';
 import type { ListenerName } from '../../src/index.ts';
 import { startTestServer, type TestServer } from './server.ts';
 
@@ -46,37 +47,12 @@ export function run(
   });
 }
 
-/** Puts a message into ann's INBOX by SMTP, as any host would. */
+/** Puts a message into an INBOX by SMTP, as any host would. */
 export async function deliver(server: TestServer, subject: string, body = 'text\n', to = 'ann@example.com'): Promise<void> {
-  const { connect } = await import('node:net');
-  const text = `From: Bob <bob@example.com>\nTo: ${to}\nSubject: ${subject}\nMessage-ID: <${subject.replace(/\W/g, '-')}@example.com>\n\n${body}`;
-  const commands = [
-    'EHLO client.example.com',
-    'MAIL FROM:<bob@example.com>',
-    `RCPT TO:<${to}>`,
-    'DATA',
-    `${text.replace(/^\./gm, '..').replaceAll('\n', '\r\n')}.`,
-    'QUIT',
-  ];
-  await new Promise<void>((resolve, reject) => {
-    const socket = connect(server.port('smtp'), '127.0.0.1');
-    let said = '';
-    socket.on('data', (chunk) => {
-      said += chunk.toString();
-      if (
-        !/^\d{3}(?: .*)?\r\n$/m.test(said) ||
-        !said.endsWith('\r\n') ||
-        /^\d{3}-[^\n]*\n$/.test(said.slice(said.lastIndexOf('\n', said.length - 2) + 1))
-      )
-        return;
-      if (/^[45]/.test(said)) reject(new Error(said));
-      said = '';
-      const next = commands.shift();
-      if (next !== undefined) socket.write(`${next}\r\n`);
-    });
-    socket.on('error', reject);
-    socket.on('close', () => resolve());
-  });
+  const raw = `From: Bob <bob@example.com>\nTo: ${to}\nSubject: ${subject}\n\n${body}`.replaceAll('\n', '\r\n');
+  const transport = createTransport({ host: '127.0.0.1', port: server.port('smtp'), tls: { rejectUnauthorized: false } });
+  await transport.sendMail({ envelope: { from: 'bob@example.com', to }, raw });
+  transport.close();
 }
 
 /** The server of a journey, and its ports by name. */

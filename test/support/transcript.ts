@@ -122,7 +122,7 @@ export async function runTranscript(
       let client = clients.get(step.connection);
       if (client === undefined) {
         const name = uses.get(step.connection) ?? uses.get('') ?? listener;
-        client = new Client(port(name), /s$/.test(name) && name !== 'lmtp', patience);
+        client = new Client(port(name), name.endsWith('s'), patience);
         clients.set(step.connection, client);
         if (step.side === 'C' && step.kind !== '!') await client.greeting(where);
       }

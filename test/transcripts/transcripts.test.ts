@@ -66,7 +66,8 @@ async function hold(transcript: Transcript, listener: ListenerName, workers: num
 async function start(workers: number, extra: Readonly<Record<string, unknown>>): Promise<Running> {
   const more = { 'limits.client_connection_count_limit': 0, ...extra };
   if (workers === 1) return startTestServer({ settings: more, accounts: {} });
-  const { path, remove } = temporaryFolder();
+  const folder = temporaryFolder();
+  const { path } = folder;
   const settings: Record<string, unknown> = { ...settingsIn(path), ...more, workers };
   const env = Object.fromEntries(
     Object.entries(settings).map(([key, value]) => [`POSTCOTE_${key.replaceAll('.', '__').toUpperCase()}`, String(value)]),
@@ -81,7 +82,7 @@ async function start(workers: number, extra: Readonly<Record<string, unknown>>):
       await server.exited;
       const bugs = server.log.filter(({ level }) => (level as number) >= 50);
       if (bugs.length > 0) throw new Error(`the server logged errors; see ${path}\n${bugs.map((line) => JSON.stringify(line)).join('\n')}`);
-      remove();
+      folder.remove();
     },
   };
 }
