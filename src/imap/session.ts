@@ -106,6 +106,14 @@ export class Session {
     return this.swapSeparator(name);
   }
 
+  /** As `fromWire`, for a name that is to be made. @throws Fault badName */
+  newName(name: string): string {
+    const path = this.fromWire(name).replace(/\/$/, '');
+    if (path === '' || path.split('/').some((level) => level === '' || level === '.' || level === '..'))
+      throw new Fault('badName', 'empty or dots');
+    return path;
+  }
+
   /** From login on. */
   async begin(account: Account): Promise<void> {
     this.mail = await this.deps.store.open({ id: account.id, address: account.address, home: account.home, quota: account.quota });

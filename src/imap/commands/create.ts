@@ -1,4 +1,3 @@
-import { Fault } from '../../mail/fault.ts';
 import { command } from '../command.ts';
 import { mailbox } from '../grammar/mailbox.ts';
 
@@ -28,15 +27,13 @@ export const create = command({
   },
 
   async run({ name, uses }, session) {
-    let path = session.fromWire(name);
     // A trailing separator only says that children will follow. RFC 9051 6.3.4
-    if (path.endsWith('/')) path = path.slice(0, -1);
+    const path = session.newName(name);
     const known = uses.map((use) => specialUses.find((s) => s.toLowerCase() === use.toLowerCase()));
     if (known.length > 1 || known.includes(undefined)) return { no: '[USEATTR] Special use not supported' };
     const use = known[0] ?? null;
     if (use !== null && session.mail!.list().some((m) => m.specialUse === use))
       return { no: '[USEATTR] Another mailbox has this special use' };
-    if (path === '') throw new Fault('badName', 'empty');
     const made = await session.mail!.create(path, use);
     return `[MAILBOXID (${made.mailboxId})] Create completed.`;
   },

@@ -16,6 +16,6 @@ export const rename = command({
   },
 
   async run({ from, to }, session) {
-    await session.mail!.rename(session.fromWire(from), session.fromWire(to).replace(/\/$/, ''));
+    await session.mail!.rename(session.fromWire(from), session.newName(to));
   },
 });
