@@ -62,7 +62,11 @@ async function run(argv: readonly string[]): Promise<void> {
   const words = argv.slice(2);
   const personality = personalities.includes(name) ? [name] : [];
   if (personality.length === 0 && words.length === 0) throw new Exit(exitCodes.usage, program.helpInformation().trimEnd());
-  await program.parseAsync([...personality, ...words], { from: 'user' });
+  const all = [...personality, ...words];
+  // Sendmail's flags are not ours: what follows its name is its own business.
+  const at = all.indexOf('sendmail');
+  if (at >= 0 && all.slice(0, at).every((word, i) => word.startsWith('-') || all[i - 1] === '--config')) all.splice(at + 1, 0, '--');
+  await program.parseAsync(all, { from: 'user' });
 }
 
 /** One line on stderr, an exit code of sysexits. */

@@ -5,6 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { bugs } from '../base/metrics.ts';
 import { createDelivery } from '../delivery/accept.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import { openDirectory } from '../directory/open.ts';
 import { imapService } from '../imap/service.ts';
 import type { Connection } from '../net/connection.ts';
@@ -16,6 +17,7 @@ import { openStore } from '../store/open-store.ts';
 import type { Bus } from './bus.ts';
 import { sharedFeed } from './change-feed.ts';
 import type { Config } from './config/settings.ts';
+import { startPickup } from './local-submission.ts';
 import { meteredAuthenticator, meteredDelivery, sessions } from './metered.ts';
 import { startOutbound } from './outbound.ts';
 import { authSlice, directorySlice, dnsSlice, imapSlice, pop3Slice, smtpSlice, stagingDir, storeSlice } from './slices.ts';
@@ -57,17 +59,18 @@ export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
   );
   const onBug = (room: string) => (): void => bugs.add(1, room);
 
-  const build = (now: Config) => {
+  const deliveryOf = (now: Config): Delivery => {
     const parts = { directory, store, queue, clock, log, hostname: now.hostname, hopcountLimit: now['smtp.hopcount_limit'] };
-    const delivery = meteredDelivery(createDelivery(parts));
-    return {
-      delivery,
-      smtp: smtpService(smtpSlice(now), { directory, authenticator, delivery, queue, dns, clock, log }),
-      imap: imapService(imapSlice(now), { store, authenticator, log, clock, onBug: onBug('imap') }),
-      pop3: pop3Service(pop3Slice(now), { store, authenticator, log }),
-    };
+    return meteredDelivery(createDelivery(parts));
   };
+  let delivery = deliveryOf(config);
+  const build = (now: Config) => ({
+    smtp: smtpService(smtpSlice(now), { directory, authenticator, delivery, queue, dns, clock, log }),
+    imap: imapService(imapSlice(now), { store, authenticator, log, clock, onBug: onBug('imap') }),
+    pop3: pop3Service(pop3Slice(now), { store, authenticator, log }),
+  });
   let services = build(config);
+  const pickup = startPickup(config, { delivery: () => delivery, queue, log });
   /** Of configurations before: they serve their last sessions. */
   const former: Service[] = [];
 
@@ -90,10 +93,11 @@ export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
     refusal: (name) => refusals[name] ?? '',
     replace(next) {
       former.push(...Object.values(services));
+      delivery = deliveryOf(next);
       services = build(next);
     },
     async close(deadlineMs) {
-      await Promise.all([...Object.values(services), ...former, outbound].map((service) => service.close(deadlineMs)));
+      await Promise.all([...Object.values(services), ...former, pickup, outbound].map((service) => service.close(deadlineMs)));
       await authenticator.close();
       await queue.close();
       await store.close();

@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { root, startTestServer, type TestServer } from '../support/server.ts';
+
+let server: TestServer;
+let env: Record<string, string>;
+beforeEach(async () => {
+  server = await startTestServer({ settings: { hostname: 'mail.example.com' } });
+  env = {
+    PATH: process.env.PATH ?? '',
+    POSTCOTE_DATA_DIR: server.settings.data_dir as string,
+    POSTCOTE_HOSTNAME: 'mail.example.com',
+    POSTCOTE_MAIL__HOME: server.settings['mail.home'] as string,
+  };
+});
+afterEach(() => server.close());
+
+function cli(args: string[], input = ''): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [join(root, 'src/cli.ts'), ...args], { env, cwd: server.dir });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      err += chunk.toString();
+    });
+    child.on('close', (code) => resolve({ code: code ?? -1, out, err }));
+    child.stdin.end(input);
+  });
+}
+
+async function inbox(user: string, count: number): Promise<string[]> {
+  const dir = join(server.dir, 'mail/example.com', user, 'Maildir/new');
+  for (const until = Date.now() + 8000; Date.now() < until; ) {
+    if (existsSync(dir) && readdirSync(dir).length >= count) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return readdirSync(dir).map((name) => readFileSync(join(dir, name), 'utf8'));
+}
+
+describe('sendmail', () => {
+  it('sends to a mailbox, as `mail -s` does', async () => {
+    const sent = await cli(['sendmail', '-i', 'ann@example.com'], 'To: ann@example.com\nSubject: hi\n\ntext\n.\nmore\n');
+    expect(sent).toMatchObject({ code: 0, out: '', err: '' });
+    const [message] = await inbox('ann', 1);
+    expect(message).toMatch(/^Return-Path: <\w+@mail\.example\.com>\n/);
+    expect(message).toMatch(/^Message-ID: </m);
+    expect(message).toMatch(/^Date: /m);
+    expect(message).toMatch(/^From: \w+@mail\.example\.com$/m);
+    expect(message).toContain('\n\ntext\n.\nmore\n');
+  });
+
+  it('reads recipients from the header and hides Bcc', async () => {
+    const text = 'From: Ann <ann@example.com>\nTo: "Bob, B." <bob@example.com>\nBcc:\n ann@example.com\nSubject: x\n\n.\nnot sent\n';
+    expect((await cli(['sendmail', '-t', '-oem', '-fann@example.com', '-F', 'Ann'], text)).code).toBe(0);
+    const [ann] = await inbox('ann', 1);
+    const [bob] = await inbox('bob', 1);
+    expect(ann).not.toContain('Bcc');
+    expect(bob).toMatch(/^Return-Path: <ann@example\.com>\n/);
+    expect(bob).not.toContain('not sent');
+  });
+
+  it('tells the sender of a recipient that is not there', async () => {
+    expect((await cli(['sendmail', '-f', 'ann@example.com', 'nobody@example.com'], 'Subject: x\n\nlost\n')).code).toBe(0);
+    const [bounce] = await inbox('ann', 1);
+    expect(bounce).toMatch(/Status: 5\.1\.1/);
+    expect(bounce).toContain('lost');
+  });
+
+  it('answers mailq and newaliases, and refuses what it does not know', async () => {
+    expect(await cli(['mailq'])).toMatchObject({ code: 0, out: 'Mail queue is empty\n' });
+    expect(await cli(['sendmail', '-bp'])).toMatchObject({ code: 0, out: 'Mail queue is empty\n' });
+    expect((await cli(['newaliases'])).code).toBe(0);
+    expect((await cli(['sendmail', '-bd'])).code).toBe(64);
+    expect((await cli(['sendmail', '-t'], 'Subject: nobody\n\nx\n')).code).toBe(64);
+  });
+});
+
+describe('sendmail without a server', () => {
+  it('leaves mail that is delivered at the next start', async () => {
+    const { startTestServer: start } = await import('../support/server.ts');
+    await server.server.close(500);
+    expect((await cli(['sendmail', 'ann@example.com'], 'Subject: later\n\nx\n')).code).toBe(0);
+    expect(readdirSync(join(env.POSTCOTE_DATA_DIR!, 'maildrop')).filter((name) => name.endsWith('.mail'))).toHaveLength(1);
+    const again = await start({ settings: { ...server.settings }, accounts: {} });
+    expect((await inbox('ann', 1))[0]).toContain('Subject: later');
+    await again.close();
+  });
+});
