@@ -16,6 +16,9 @@ const slice = 5;
 const contentStep = 10_000;
 /** Candidates looked at between looks at the clock. */
 const candidateStep = 32;
+/** Where more than one message in so many may match, all are compared in SQLite, so many contents at a step. */
+const sparse = 16;
+const textStep = 128;
 
 /** Asks the search index of one mailbox, in slices. null where the index was replaced meanwhile. */
 export class WordIndex {
@@ -35,19 +38,23 @@ export class WordIndex {
     const name = Buffer.from(`${casemap(field)}:`);
     // The name and the text are both in the head of what matches.
     const bits = Uint16Array.from([...needleBits(name), ...needleBits(needle)]);
-    return this.#among(bits, (table, id) => hasField(table.head(id), name, needle), false);
+    return this.#among(bits, (table, id) => hasField(table.head(id), name, needle), null);
   }
 
   body(text: string): Promise<WordAnswer | null> {
     const needle = Buffer.from(casemap(text));
-    return this.#among(needleBits(needle), (table, id) => table.body(id)?.includes(needle) === true, true);
+    return this.#among(
+      needleBits(needle),
+      (table, id) => table.body(id)?.includes(needle) === true,
+      (table, from, to) => table.inBody(this.#mailbox, from, to, needle),
+    );
   }
 
   text(text: string): Promise<WordAnswer | null> {
     const needle = Buffer.from(casemap(text));
     const inEither = (table: Table, id: number): boolean =>
       table.head(id)?.includes(needle) === true || table.body(id)?.includes(needle) === true;
-    return this.#among(needleBits(needle), inEither, true);
+    return this.#among(needleBits(needle), inEither, (table, from, to) => table.inText(this.#mailbox, from, to, needle));
   }
 
   async #inField(field: SearchField, needle: Buffer): Promise<WordAnswer | null> {
@@ -64,16 +71,35 @@ export class WordIndex {
     return { matched, undecided };
   }
 
-  async #among(bits: Uint16Array, matches: (table: Table, id: number) => boolean, ofBody: boolean): Promise<WordAnswer | null> {
+  /** @param inRange UIDs that match of contents between two ids; null where only the header is looked through */
+  async #among(
+    bits: Uint16Array,
+    matches: (table: Table, id: number) => boolean,
+    inRange: ((table: Table, from: number, to: number) => number[]) | null,
+  ): Promise<WordAnswer | null> {
     const reader = this.#reader();
     const table = tableOf(reader);
     const matched = new Set<number>();
     const undecided = new Set(table.undecided(this.#mailbox));
-    if (ofBody) for (const uid of table.cut(this.#mailbox)) undecided.add(uid);
+    if (inRange !== null) for (const uid of table.cut(this.#mailbox)) undecided.add(uid);
     const found: number[] = [];
+    let entries = 0;
     for (let block = table.block(0); block !== undefined; block = table.block(block.id)) {
       candidates(block.signatures, bits, found);
+      entries += block.entries;
       if (await this.#pause(reader)) return null;
+    }
+    if (inRange !== null && found.length > Math.max(64, entries / sparse)) {
+      found.sort((a, b) => a - b);
+      for (let i = 0; i < found.length; ) {
+        const from = found[i]!;
+        const end = from + textStep;
+        let to = from;
+        for (; i < found.length && found[i]! < end; i++) to = found[i]!;
+        for (const uid of inRange(table, from, to)) matched.add(uid);
+        if (await this.#pause(reader)) return null;
+      }
+      return { matched, undecided };
     }
     for (let i = 0; i < found.length; i++) {
       const id = found[i]!;

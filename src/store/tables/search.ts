@@ -46,12 +46,20 @@ export function searchTable(db: Database) {
   );
   const addBlock = db.prepare<[number, Buffer]>('INSERT INTO search_block (entries, signatures) VALUES (?, ?)');
   const setBlock = db.prepare<[number, Buffer, number]>('UPDATE search_block SET entries = ?, signatures = ? WHERE id = ?');
-  const block = db.prepare<[number], { id: number; signatures: Buffer }>(
-    'SELECT id, signatures FROM search_block WHERE id > ? ORDER BY id LIMIT 1',
+  const block = db.prepare<[number], { id: number; entries: number; signatures: Buffer }>(
+    'SELECT id, entries, signatures FROM search_block WHERE id > ? ORDER BY id LIMIT 1',
   );
   const uidOf = db
     .prepare<[number, number], number>('SELECT uid FROM message INDEXED BY message_by_content WHERE content_id = ? AND mailbox_id = ?')
     .pluck();
+  const inTexts = (where: string) =>
+    db
+      .prepare<{ mailbox: number; from: number; to: number; text: Buffer }, number>(`
+        SELECT m.uid FROM search_text AS t CROSS JOIN message AS m INDEXED BY message_by_content ON m.content_id = t.content_id
+         WHERE t.content_id BETWEEN :from AND :to AND (${where}) AND m.mailbox_id = :mailbox`)
+      .pluck();
+  const inBody = inTexts('instr(t.body, :text) > 0');
+  const inText = inTexts('instr(t.head, :text) > 0 OR instr(t.body, :text) > 0');
   const body = db.prepare<[number], Buffer>('SELECT body FROM search_text WHERE content_id = ?').pluck();
   const head = db.prepare<[number], Buffer>('SELECT head FROM search_text WHERE content_id = ?').pluck();
   const lastContent = db.prepare<[], number | null>('SELECT max(content_id) FROM search_field').pluck();
@@ -96,6 +104,10 @@ export function searchTable(db: Database) {
     uidsOf: (contentId: number, mailbox: number): number[] => uidOf.all(contentId, mailbox),
     head: (contentId: number): Buffer | undefined => head.get(contentId),
     body: (contentId: number): Buffer | undefined => body.get(contentId),
+    /** UIDs whose body contains `text`, of contents between two ids. */
+    inBody: (mailbox: number, from: number, to: number, text: Buffer): number[] => inBody.all({ mailbox, from, to, text }),
+    /** UIDs whose header or body contains `text`, of contents between two ids. */
+    inText: (mailbox: number, from: number, to: number, text: Buffer): number[] => inText.all({ mailbox, from, to, text }),
     lastContent: (): number => lastContent.get() ?? 0,
     /** UIDs whose field contains `text` (any, when empty), of contents between two ids. */
     inField: (field: SearchField, mailbox: number, from: number, to: number, text: Buffer): number[] =>
