@@ -96,11 +96,11 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
 
   return {
-    async accept(id, envelope, message, hop) {
+    async accept(id, envelope, message, hop, known) {
       const facts = await headerFacts(message);
       if (facts.received > hopcountLimit) throw new Fault('tooMany', `${facts.received} hops`);
       const mail = begin(id, envelope, message, hop, facts);
-      const { local, remote, paths } = await plan(envelope.forwardPaths, directory, facts.deliveredTo);
+      const { local, remote, paths } = await plan(envelope.forwardPaths, directory, facts.deliveredTo, known);
 
       // The queue first: once it has what goes elsewhere, nothing that follows can lose it.
       if (remote.size > 0) {

@@ -1,4 +1,5 @@
 import type { Staged } from '../base/staging.ts';
+import type { Expansion } from '../directory/directory.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import type { FaultKind } from '../mail/fault.ts';
 import type { QueueId } from '../queue/queue.ts';
@@ -27,6 +28,9 @@ export interface RecipientResult {
   readonly fault: FaultKind | null;
 }
 
+/** Where forward paths lead, as far as that was looked up a moment ago (at RCPT); the others are looked up. */
+export type Expansions = ReadonlyMap<ForwardPath, Expansion>;
+
 /** The end of DATA: a message goes to mailboxes of ours, to the queue, or back. */
 export interface Delivery {
   /**
@@ -35,5 +39,5 @@ export interface Delivery {
    * Does not discard `message`.
    * @throws Fault storageFull, tooMany (hops), internal
    */
-  accept(id: QueueId, envelope: Envelope, message: Staged, hop: Hop): Promise<readonly RecipientResult[]>;
+  accept(id: QueueId, envelope: Envelope, message: Staged, hop: Hop, known?: Expansions): Promise<readonly RecipientResult[]>;
 }

@@ -1,7 +1,8 @@
-import type { Account, DirectorySource } from '../directory/directory.ts';
+import type { Account, DirectorySource, Expansion } from '../directory/directory.ts';
 import { type Address, formatAddress } from '../mail/address.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { Fault, type FaultKind } from '../mail/fault.ts';
+import type { Expansions } from './delivery.ts';
 
 export interface LocalTarget {
   readonly account: Account;
@@ -18,10 +19,15 @@ export interface Plan {
 }
 
 /** Follows aliases to the end. `looped`: addresses of ours that the message has been delivered to before. */
-export async function plan(paths: readonly ForwardPath[], directory: DirectorySource, looped: readonly string[]): Promise<Plan> {
+export async function plan(
+  paths: readonly ForwardPath[],
+  directory: DirectorySource,
+  looped: readonly string[],
+  known?: Expansions,
+): Promise<Plan> {
   const local = new Map<string, LocalTarget>();
   const remote = new Map<string, ForwardPath>();
-  const results = await Promise.all(paths.map((path) => targets(path, directory)));
+  const results = await Promise.all(paths.map((path) => targets(path, directory, known?.get(path))));
   const leads = results.map((result, i): readonly string[] | FaultKind => {
     if (typeof result === 'string') return result;
     const path = paths[i]!;
@@ -45,9 +51,10 @@ export async function plan(paths: readonly ForwardPath[], directory: DirectorySo
 async function targets(
   { address }: ForwardPath,
   directory: DirectorySource,
+  known: Expansion | undefined,
 ): Promise<{ readonly accounts: readonly Account[]; readonly remote: readonly Address[] } | FaultKind> {
   try {
-    const { accounts, remote, failure } = await directory.expand(address);
+    const { accounts, remote, failure } = known ?? (await directory.expand(address));
     if (failure === 'loop') return 'tooMany';
     // Whose domain is not ours is elsewhere; whether the client may relay was settled at RCPT.
     if (failure === 'noSuchDomain') return { accounts: [], remote: [address] };

@@ -14,9 +14,9 @@ export const sessions = counter('postcote_sessions_total', 'Client sessions begu
 /** Counts what passes. */
 export function meteredDelivery(delivery: Delivery): Delivery {
   return {
-    async accept(id, envelope, message, hop) {
+    async accept(id, envelope, message, hop, known) {
       const start = performance.now();
-      const results = await delivery.accept(id, envelope, message, hop);
+      const results = await delivery.accept(id, envelope, message, hop, known);
       seconds.observe((performance.now() - start) / 1000);
       octets.add(message.size);
       for (const { fault } of results) recipients.add(1, fault ?? 'accepted');

@@ -9,8 +9,10 @@ export interface Transaction {
   readonly reversePath: Address | null;
   readonly options: Pick<Envelope, 'body' | 'smtputf8' | 'ret' | 'envid' | 'requireTls'>;
   readonly forwardPaths: ForwardPath[];
-  /** Of the last accepted recipient, for restrictions that speak at DATA. */
-  lastExpansion: Expansion | null;
+  /** Of recipients whose domain is ours. */
+  readonly expansions: Map<ForwardPath, Expansion>;
+  /** When the first recipient was looked up. Milliseconds of the monotonic clock, 0: none yet. */
+  lookedUp: number;
   /** RCPT commands, refused ones included. */
   tried: number;
   /** Between the first BDAT and the last. */
@@ -20,5 +22,5 @@ export interface Transaction {
 }
 
 export function begin(reversePath: Address | null, options: Transaction['options']): Transaction {
-  return { reversePath, options, forwardPaths: [], lastExpansion: null, tried: 0, receiver: null, refused: null };
+  return { reversePath, options, forwardPaths: [], expansions: new Map(), lookedUp: 0, tried: 0, receiver: null, refused: null };
 }

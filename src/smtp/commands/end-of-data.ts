@@ -6,6 +6,9 @@ import { smtpReplies } from '../faults.ts';
 import type { SmtpSession } from '../session.ts';
 import type { Transaction } from '../transaction.ts';
 
+/** What RCPT found out about a recipient holds for so long, in milliseconds; after that it is asked again. */
+const freshFor = 2000;
+
 /** Why there can be no message now, the same for DATA and BDAT. */
 export async function notNow(session: SmtpSession, earlyTalker: boolean): Promise<Reply | null> {
   const { transaction } = session;
@@ -16,18 +19,20 @@ export async function notNow(session: SmtpSession, earlyTalker: boolean): Promis
       : { code: 503, detail: '5.1', text: 'Error: need RCPT command' };
   }
   if (session.role.finalDelivery) return null;
-  const last = transaction.forwardPaths.at(-1)!.address;
-  return await session.shared.policy.data(await session.subject(last, transaction.lastExpansion, earlyTalker));
+  const last = transaction.forwardPaths.at(-1)!;
+  const expansion = transaction.expansions.get(last) ?? null;
+  return await session.shared.policy.data(await session.subject(last.address, expansion, earlyTalker));
 }
 
 /** The message is whole: it goes to mailboxes and queue, and only then the client hears 250. Closes the transaction. */
 export async function handOver(session: SmtpSession, message: Staged, transaction: Transaction, queued: string): Promise<Reply | null> {
   session.transaction = null;
-  const { forwardPaths, reversePath, options } = transaction;
+  const { forwardPaths, reversePath, options, expansions, lookedUp } = transaction;
+  const known = performance.now() - lookedUp < freshFor ? expansions : undefined;
   const envelope: Envelope = { reversePath, forwardPaths, ...options };
   const id = session.deps.queue.nextId();
   try {
-    const results = await session.deps.delivery.accept(id, envelope, message, await session.hopOf(transaction));
+    const results = await session.deps.delivery.accept(id, envelope, message, await session.hopOf(transaction), known);
     const taken = results.filter(({ fault }) => fault === null).length;
     if (taken > 0) session.delivered(taken);
     if (session.role.finalDelivery) {

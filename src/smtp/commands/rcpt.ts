@@ -42,8 +42,10 @@ export const rcpt: SmtpCommand = {
     const expansion = await expand(address, session);
     const refused = (await mayNotBeOurs(address, expansion, session)) ?? (await ask(address, expansion, session));
     if (refused !== null) return refused;
-    transaction.forwardPaths.push({ address, original: parsed.original, ...dsn });
-    transaction.lastExpansion = expansion;
+    const path: ForwardPath = { address, original: parsed.original, ...dsn };
+    transaction.forwardPaths.push(path);
+    transaction.lookedUp ||= performance.now();
+    if (expansion !== null) transaction.expansions.set(path, expansion);
     return { code: 250, detail: '1.5', text: 'Ok' };
   },
 };
