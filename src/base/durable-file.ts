@@ -1,4 +1,4 @@
-import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Waits until a folder's entries are on disk. For threads that may block. */
@@ -14,6 +14,12 @@ export function syncFolder(path: string): void {
 /** Writes all of `chunks`, however little the system takes at a time. */
 export function writeWhole(fd: number, chunk: Uint8Array): void {
   for (let from = 0; from < chunk.length; ) from += writeSync(fd, chunk, from, chunk.length - from);
+}
+
+/** Replaces a small file at once for readers; what a power cut leaves of it is open. For threads that may block. */
+export function replaceFileLoosely(path: string, text: string, temporary = `${path}.${process.pid}.tmp`, mode = 0o600): void {
+  writeFileSync(temporary, text, { mode });
+  renameSync(temporary, path);
 }
 
 /** Replaces a small file so that after a crash it holds the old text or the new one. Durable on return. For threads that may block. */

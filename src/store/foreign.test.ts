@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -216,5 +216,28 @@ describe('the index', () => {
     await restart();
     expect(flags()).toEqual([1]);
     expect(names('cur')[0]).toMatch(/:2,S$/);
+  });
+});
+
+describe('an index from a backup', () => {
+  it('gives no UID twice', async () => {
+    await add('one');
+    await add('two');
+    await store.close();
+    const backup = readFileSync(join(dir, 'a/postcote.sqlite'));
+    await start();
+    await mail.expunge(id, [1], true);
+    await add('three');
+    await add('four');
+    await mail.expunge(id, [4], true);
+    await mail.store(id, [2], { op: 'add', flags: ['\\Seen'] });
+    await store.close();
+    writeFileSync(join(dir, 'a/postcote.sqlite'), backup);
+    await start();
+    expect(await add('five')).toBeGreaterThan(4);
+    await mail.refresh(id);
+    await expect.poll(() => uids().slice(0, 2), { timeout: 8000, interval: 100 }).toEqual([2, 3]);
+    expect(flags().slice(0, 2)).toEqual([1, 0]);
+    expect(await read(3)).toBe(text('three'));
   });
 });

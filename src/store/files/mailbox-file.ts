@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { replaceFile } from '../../base/durable-file.ts';
+import { replaceFile, replaceFileLoosely } from '../../base/durable-file.ts';
 
 /** What a folder keeps about itself, so that a lost index costs no UID: one small synced file. */
 export interface MailboxFile {
@@ -32,10 +32,11 @@ export function readMailboxFile(folder: string): MailboxFile | null {
   return { uidValidity, reserved: number('reserved'), objectId, specialUse: /^\\\w+$/.test(use) ? use : null, highest: number('highest') };
 }
 
-/** Durable on return. */
-export function writeMailboxFile(folder: string, file: MailboxFile): void {
+/** @param durable whether it must be on disk on return */
+export function writeMailboxFile(folder: string, file: MailboxFile, durable: boolean): void {
   const lines = [`uidvalidity ${file.uidValidity}`, `reserved ${file.reserved}`, `mailboxid ${file.objectId}`];
   if (file.specialUse !== null) lines.push(`specialuse ${file.specialUse}`);
   if (file.highest > 0) lines.push(`highest ${file.highest}`);
-  replaceFile(join(folder, mailboxFileName), `${lines.join('\n')}\n`, join(folder, 'tmp', `${mailboxFileName}.${process.pid}`));
+  const replace = durable ? replaceFile : replaceFileLoosely;
+  replace(join(folder, mailboxFileName), `${lines.join('\n')}\n`, join(folder, 'tmp', `${mailboxFileName}.${process.pid}`));
 }

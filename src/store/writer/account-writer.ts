@@ -72,7 +72,9 @@ export class AccountWriter {
   readonly contents: ReturnType<typeof contentTable>;
   readonly tombstones: ReturnType<typeof tombstoneTable>;
   readonly inode: number;
-  #level: Synchronous = 'FULL';
+  /** The account is being made: nothing of it was promised to anyone, one sync at the end will do. */
+  isFounding = false;
+  #level: Synchronous = 'NORMAL';
   #modseq = 0;
   #touched = new Map<number, Touched>();
   #undo: (() => void)[] = [];
@@ -85,7 +87,7 @@ export class AccountWriter {
     this.root = join(names.home, settings.maildir);
     this.settings = settings;
     this.log = log.child({ address: names.address });
-    this.db = openDatabase(this.indexFile, { busyTimeout: 20_000, cacheSize: 1 << 20, walAutocheckpoint: 2000 });
+    this.db = openDatabase(this.indexFile, { busyTimeout: 20_000, cacheSize: 1 << 20, walAutocheckpoint: 2000, synchronous: 'NORMAL' });
     try {
       migrate(this.db, 'account');
       this.inode = statSync(this.indexFile).ino;
@@ -276,7 +278,7 @@ export class AccountWriter {
   reserve(mailbox: MailboxRecord, reserved = mailbox.uidReserved): void {
     const { uidValidity, objectId, specialUse } = mailbox;
     const highest = mailbox.folder === '' ? Math.max(uidValidity, this.account.get().uidValidity) : 0;
-    writeMailboxFile(this.path(mailbox), { uidValidity, reserved, objectId, specialUse, highest });
+    writeMailboxFile(this.path(mailbox), { uidValidity, reserved, objectId, specialUse, highest }, !this.isFounding);
     this.mailboxes.setReserved(mailbox.id, reserved);
   }
 
@@ -309,7 +311,7 @@ export class AccountWriter {
   makeFolder(folder: string): void {
     const path = join(this.root, folder);
     for (const part of ['', 'tmp', 'new', 'cur']) mkdirSync(join(path, part), { recursive: true, mode: 0o700 });
-    syncFolder(path);
+    if (!this.isFounding) syncFolder(path);
   }
 
   /** All UIDs, flags and modseqs of a mailbox, in UID order. */

@@ -50,8 +50,8 @@ function make(writer: AccountWriter, name: string, specialUse: string | null): M
   if (folder !== '') writeFileSync(join(path, 'maildirfolder'), '', { mode: 0o600 });
   const uidReserved = before?.reserved ?? 0;
   const highest = folder === '' ? writer.account.get().uidValidity : 0;
-  writeMailboxFile(path, { uidValidity, reserved: uidReserved, objectId, specialUse, highest });
-  syncFolder(writer.root);
+  writeMailboxFile(path, { uidValidity, reserved: uidReserved, objectId, specialUse, highest }, !writer.isFounding);
+  if (!writer.isFounding) syncFolder(writer.root);
   const modseq = writer.nextModseq();
   const id = writer.mailboxes.insert({ name, folder, objectId, uidValidity, uidNext: uidReserved + 1, uidReserved, modseq, specialUse });
   writer.listChanged();

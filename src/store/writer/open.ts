@@ -11,6 +11,7 @@ import { nameOfFolder } from '../files/paths.ts';
 import { folderStamp } from '../files/stamp.ts';
 import { readSubscriptionFile, writeSubscriptionFile } from '../files/subscription-file.ts';
 import type { StoreSettings } from '../settings.ts';
+import type { MailboxRecord } from '../tables/mailbox.ts';
 import { type AccountNames, AccountWriter, indexName } from './account-writer.ts';
 import { createMailbox, newObjectId, nextUidValidity } from './mailboxes.ts';
 import { scan } from './scan.ts';
@@ -39,10 +40,7 @@ export function openWriter(names: AccountNames, settings: StoreSettings, log: Lo
   for (const part of ['tmp', 'new', 'cur']) {
     if (!lstatSync(join(root, part)).isDirectory()) throw new Fault('unavailable', `${join(root, part)} is no folder`);
   }
-  if (isFresh) {
-    syncFolder(root);
-    syncFolder(names.home);
-  }
+  if (isFresh) syncFolder(names.home);
   for (let attempt = 0; ; attempt++) {
     const inode = statSync(join(names.home, indexName), { throwIfNoEntry: false })?.ino;
     let writer: AccountWriter | undefined;
@@ -94,6 +92,7 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
   }
   if (row.ready === 1 && !isOtherBoot) {
     if (row.rootStamp !== folderStamp(writer.root)) adoptFolders(writer);
+    for (const mailbox of writer.mailboxes.all()) if (!isKnown(writer, mailbox)) catchUp(writer, mailbox);
     return writer.messages.unread(1).length > 0;
   }
   let unread = false;
@@ -101,8 +100,10 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
     if (writer.account.get().ready === 1 && writer.account.get().bootId === bootId) return;
     // Names may be behind rows whose renames never reached the disk.
     if (isOtherBoot) writer.messages.markAllDirty();
+    writer.isFounding = isFresh;
     adoptFolders(writer);
     for (const mailbox of writer.mailboxes.all()) {
+      if (readMailboxFile(writer.path(mailbox)) === null) writer.reserve(mailbox);
       if (isOtherBoot) writer.mailboxes.advance(mailbox.id, Math.max(mailbox.uidNext, mailbox.uidReserved + 1), mailbox.modseq);
       // quick: two scans without the second between them; rows without a file wait for the next look.
       if (scan(writer, mailbox.id, new Set(), true).unread) unread = true;
@@ -115,12 +116,34 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
       writer.account.subscribe('INBOX', true);
       writeSubscriptionFile(writer.root, writer.account.subscriptions());
     } else for (const name of readSubscriptionFile(writer.root)) writer.account.subscribe(name, true);
+    writer.isFounding = false;
+    if (isFresh) syncFolder(writer.root);
     writer.account.setReady(true, bootId);
   }, 'FULL');
   settleAll(writer);
   removeOldTemporary(writer.root);
   for (const folder of writer.takeFolders()) syncFolder(folder);
   return unread || writer.messages.unread(1).length > 0;
+}
+
+const isKnown = (writer: AccountWriter, mailbox: MailboxRecord): boolean =>
+  mailbox.newStamp === folderStamp(writer.path(mailbox, 'new')) && mailbox.curStamp === folderStamp(writer.path(mailbox, 'cur'));
+
+/**
+ * A folder changed while nobody looked, or the index is older than the folder (a backup): its files are read before a UID is drawn,
+ * and UIDs that the folder says are taken are not drawn.
+ */
+function catchUp(writer: AccountWriter, mailbox: MailboxRecord): void {
+  const file = readMailboxFile(writer.path(mailbox));
+  if (file === null && existsSync(writer.path(mailbox))) writer.reserve(mailbox);
+  const reserved = file?.reserved ?? 0;
+  if (reserved > mailbox.uidReserved) {
+    writer.transaction(() => {
+      writer.mailboxes.advance(mailbox.id, Math.max(mailbox.uidNext, reserved + 1), mailbox.modseq);
+      writer.mailboxes.setReserved(mailbox.id, reserved);
+    }, 'FULL');
+  }
+  scan(writer, mailbox.id, new Set(), reserved > mailbox.uidReserved);
 }
 
 /** Folders of the disk that have no row get one; rows whose folder is gone look for it under another name, or go. */

@@ -220,7 +220,9 @@ function adoptFiles(writer: AccountWriter, mailbox: MailboxRecord, unknown: Comp
     if (addRow(writer, mailbox, uid, modseq, file, parsed, atOnce)) unread ||= !atOnce;
     highest = Math.max(highest, uid);
   }
-  writer.mailboxes.advance(mailbox.id, highest + 1, modseq);
+  // UIDs beyond what the rows know: more may have been given since, and taken away.
+  const next = highest >= mailbox.uidNext ? Math.max(highest, mailbox.uidReserved) + 1 : mailbox.uidNext;
+  writer.mailboxes.advance(mailbox.id, next, modseq);
   writer.hint(mailbox.id, modseq);
   if (foreign.length === 0) return unread;
   const current = writer.mailboxes.get(mailbox.id)!;
