@@ -38,6 +38,7 @@ describe('known vectors', () => {
     ['password', '{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g='],
     ['password', '{SHA1.hex}5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8'],
     ['password', '{plain}password'],
+    ['password', '{PLAIN-MD5}5f4dcc3b5aa765d61d8327deb882cf99\n'],
     ['password', '{PLAIN.b64}cGFzc3dvcmQ='],
     ['U*U', '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'],
     // Written by doveadm pw.

@@ -25,7 +25,9 @@ export function findScheme(text: string): NamedScheme {
  * A bare 13-character text is DES only where the default is no plain text.
  * @throws Fault unsupported
  */
-export function recognise(stored: string, defaultScheme: string): NamedScheme & { readonly hash: string } {
+export function recognise(text: string, defaultScheme: string): NamedScheme & { readonly hash: string } {
+  // A line pasted into a row may bring its end along.
+  const stored = text.replace(/[\r\n]+$/, '');
   const prefixed = /^\{([^}]{1,32})\}(.*)$/s.exec(stored);
   if (prefixed !== null) return { ...findScheme(prefixed[1]!), hash: prefixed[2]! };
   const fallback = findScheme(defaultScheme);

@@ -5,11 +5,12 @@ import { migrate } from '../db/migrate.ts';
 import { type Database, openDatabase, sqliteFault } from '../db/open.ts';
 import { type Address, splitAddress } from '../mail/address.ts';
 import type { AccountId } from '../mail/numbers.ts';
-import type { Account, DirectorySource, Domain } from './directory.ts';
+import type { Account, DirectorySource, Domain, Expansion } from './directory.ts';
 import { expand, type Rows } from './expand.ts';
 import { explicitHome, homeTemplate, splitSubaddress } from './home.ts';
 import { type Management, management } from './management.ts';
 import { foldAddress, foldDomain, parseQuota } from './names.ts';
+import { Remembered } from './remembered.ts';
 import { aliasTable } from './tables/alias.ts';
 import { domainTable } from './tables/domain.ts';
 import { secretTable } from './tables/secret.ts';
@@ -29,7 +30,7 @@ export interface DirectorySettings {
   readonly watchInterval?: number;
 }
 
-/** The tables of domains, users and aliases. Every look-up reads them, so that a row counts from its commit on, in every process. */
+/** The tables of domains, users and aliases. A row counts from its commit on, in every process. */
 export interface Directory extends DirectorySource {
   readonly manage: Management;
   /** 32 random octets under a name, the same for all processes and after restarts. */
@@ -51,6 +52,7 @@ export function openDirectory(settings: DirectorySettings, log: Log = silentLog)
 
 function directory(db: Database, settings: DirectorySettings, homeOf: (address: Address) => string | null, log: Log): Directory {
   const tables = { domains: domainTable(db), users: userTable(db), aliases: aliasTable(db) };
+  const remembered = new Remembered(db);
   const changes = watcher(db, settings.watchInterval ?? 200, log);
   const secrets = secretTable(db);
   const complained = new Set<string>();
@@ -61,10 +63,10 @@ function directory(db: Database, settings: DirectorySettings, homeOf: (address: 
     log.warn({ address, reason }, 'directory row not usable');
   };
 
-  const domain = (name: string): Domain | null => {
+  const domain = remembered.keep((name): Domain | null => {
     const folded = foldDomain(name);
     return tables.domains.find(folded) ?? (folded.includes('xn--') ? tables.domains.find(domainToUnicode(folded)) : null);
-  };
+  });
 
   const userRow = ({ localPart, domain }: Address): UserRow | undefined =>
     tables.users.find(`${localPart}@${domain}`) ??
@@ -81,8 +83,9 @@ function directory(db: Database, settings: DirectorySettings, homeOf: (address: 
     }
   };
 
-  const account = (given: Address): Account | null => {
-    const folded = foldAddress(given);
+  const accountOf = remembered.keep((key): Account | null => {
+    const folded = splitAddress(key);
+    if (folded === null) return null;
     const row = userRow(folded);
     if (row === undefined) return null;
     const address = `${folded.localPart}@${folded.domain}`;
@@ -93,28 +96,36 @@ function directory(db: Database, settings: DirectorySettings, homeOf: (address: 
     }
     const enabled = row.enabled !== 0 && domain(folded.domain)?.enabled !== false;
     return { id: row.id as AccountId, address, password: row.password, enabled, home, quota: quota(row, address) };
+  });
+  const account = (given: Address): Account | null => {
+    const { localPart, domain } = foldAddress(given);
+    return accountOf(`${localPart}@${domain}`);
   };
 
-  const destinations = (source: string): string[] => {
+  const destinations = remembered.keep((source): string[] => {
     const found = tables.aliases.destinations(source);
     const at = source.lastIndexOf('@');
     if (found.length > 0 || !source.includes('xn--', at)) return found;
     return tables.aliases.destinations(source.slice(0, at + 1) + domainToUnicode(source.slice(at + 1)));
-  };
+  });
 
   const rows: Rows = { domain, account, destinations, recipientDelimiter: settings.recipientDelimiter };
+  const expansions = remembered.keep((key) => expand(rows, JSON.parse(key) as Address));
+  // Two parts that keep their case: the local part of a remote address is not ours to fold.
+  const expansion = ({ localPart, domain }: Address): Expansion => expansions(JSON.stringify({ localPart, domain }));
 
   const maySendAs = (sender: Account, reversePath: Address): boolean => {
     const { localPart, domain } = foldAddress(reversePath);
     if (`${localPart}@${domain}` === sender.address) return true;
     const cut = splitSubaddress(localPart, settings.recipientDelimiter);
     if (cut !== null && `${cut.base}@${domain}` === sender.address) return true;
-    return expand(rows, reversePath).accounts.some((target) => target.account.id === sender.id);
+    return expansion(reversePath).accounts.some((target) => target.account.id === sender.id);
   };
 
   /** What a table says wrong becomes a Fault. */
   const ask = async <T>(question: () => T): Promise<T> => {
     try {
+      remembered.check();
       return question();
     } catch (error) {
       throw sqliteFault(error, settings.file);
@@ -128,10 +139,13 @@ function directory(db: Database, settings: DirectorySettings, homeOf: (address: 
         const parts = splitAddress(address);
         return parts === null ? null : account(parts);
       }),
-    expand: (address) => ask(() => expand(rows, address)),
+    expand: (address) => ask(() => expansion(address)),
     maySendAs: (sender, reversePath) => ask(() => maySendAs(sender, reversePath)),
     watch: changes.watch,
-    manage: management(db, tables, homeOf, changes.announce),
+    manage: management(db, tables, homeOf, (address) => {
+      remembered.clear();
+      changes.announce(address);
+    }),
     secret(name) {
       const found = secrets.find(name);
       if (found !== undefined) return found;
