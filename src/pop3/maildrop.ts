@@ -1,13 +1,12 @@
 import { join } from 'node:path';
-import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type FileLock, tryLock } from '../db/file-lock.ts';
 import { Fault } from '../mail/fault.ts';
-import { seen } from '../mail/flags.ts';
 import type { MailboxId, Uid } from '../mail/numbers.ts';
 import type { AccountStore, MailAccount, MailStore, MessageFile } from '../store/store.ts';
 import { Refusal } from './faults.ts';
 import type { UidlFormat } from './grammar/uidl-format.ts';
-import { uidls } from './uidl.ts';
+import { type Listing, type Listings, listingUidls } from './listing.ts';
 
 /** How often a login looks whether another session has let go. Milliseconds. */
 const lockPause = 50;
@@ -24,33 +23,27 @@ export class Maildrop {
   readonly #store: AccountStore;
   readonly #lock: FileLock;
   readonly #inbox: MailboxId;
-  readonly #uidValidity: number;
-  readonly #uids: Uint32Array;
-  readonly #sizes: Float64Array;
-  readonly #flags: Uint32Array;
+  readonly #listing: Listing;
   readonly #gone: Uint8Array;
-  #uidls: string[] | null = null;
+  readonly #seen = new Set<Uid>();
   #retrieved: Uid[] = [];
   #timer: NodeJS.Timeout | null = null;
   #marking: Promise<void> = Promise.resolve();
   #left = 0;
   #octets = 0;
 
-  private constructor(store: AccountStore, lock: FileLock, inbox: MailboxId, uidValidity: number, rows: Rows) {
+  private constructor(store: AccountStore, lock: FileLock, inbox: MailboxId, listing: Listing) {
     this.account = store.account;
     this.#store = store;
     this.#lock = lock;
     this.#inbox = inbox;
-    this.#uidValidity = uidValidity;
-    this.#uids = rows.uids;
-    this.#sizes = rows.sizes;
-    this.#flags = rows.flags;
-    this.#gone = new Uint8Array(rows.uids.length);
+    this.#listing = listing;
+    this.#gone = new Uint8Array(listing.uids.length);
     this.reset();
   }
 
   /** Locks the account for this session and lists its messages. @throws Fault inUse */
-  static async open(mailStore: MailStore, account: MailAccount, lockWait: number): Promise<Maildrop> {
+  static async open(mailStore: MailStore, listings: Listings, account: MailAccount, lockWait: number): Promise<Maildrop> {
     const store = await mailStore.open(account);
     let lock: FileLock | null = null;
     try {
@@ -58,7 +51,7 @@ export class Maildrop {
       const inbox = store.find('INBOX');
       if (inbox === null) throw new Fault('noSuchMailbox', 'INBOX');
       await store.refresh(inbox.id);
-      return new Maildrop(store, lock, inbox.id, inbox.uidValidity, await list(store, inbox.id));
+      return new Maildrop(store, lock, inbox.id, await listings.of(store, inbox.id));
     } catch (error) {
       lock?.release();
       store.release();
@@ -68,7 +61,7 @@ export class Maildrop {
 
   /** Highest message number. */
   get count(): number {
-    return this.#uids.length;
+    return this.#listing.uids.length;
   }
 
   /** Messages not marked as deleted, and their octets. */
@@ -97,25 +90,16 @@ export class Maildrop {
 
   /** Octets with CRLF line ends. */
   size(message: number): number {
-    return this.#sizes[message - 1]!;
+    return this.#listing.sizes[message - 1]!;
   }
 
-  async uidls(format: UidlFormat | null): Promise<readonly string[]> {
-    if (this.#uidls !== null) return this.#uidls;
-    const sources: { uid: number; uidValidity: number; fileName: string }[] = [];
-    for (const rows of this.#store.fetch(this.#inbox, this.#uids, ['fileName'])) {
-      for (const { uid, fileName = '' } of rows) sources.push({ uid, uidValidity: this.#uidValidity, fileName });
-      await nextTurn();
-    }
-    const byUid = new Map(uidls(format, sources).map((id, i) => [sources[i]!.uid, id]));
-    // A message that another client removed since login has no row; its number still needs an id.
-    this.#uidls = Array.from(this.#uids, (uid) => byUid.get(uid) ?? `gone.${this.#uidValidity}.${uid}`);
-    return this.#uidls;
+  uidls(format: UidlFormat | null): readonly string[] {
+    return listingUidls(this.#listing, format);
   }
 
   /** @throws Fault expunged */
   openMessage(message: number): Promise<MessageFile> {
-    return this.#store.openMessage(this.#inbox, this.#uids[message - 1] as Uid);
+    return this.#store.openMessage(this.#inbox, this.#uid(message));
   }
 
   delete(message: number): void {
@@ -127,21 +111,22 @@ export class Maildrop {
   reset(): void {
     this.#gone.fill(0);
     this.#left = this.count;
-    this.#octets = this.#sizes.reduce((sum, size) => sum + size, 0);
+    this.#octets = this.#listing.sizes.reduce((sum, size) => sum + size, 0);
   }
 
   /** Marks as \Seen, soon: many at once cost little. */
   markSeen(message: number): void {
-    if ((this.#flags[message - 1]! & seen) !== 0) return;
-    this.#flags[message - 1]! |= seen;
-    this.#retrieved.push(this.#uids[message - 1] as Uid);
+    const uid = this.#uid(message);
+    if (this.#seen.has(uid)) return;
+    this.#seen.add(uid);
+    this.#retrieved.push(uid);
     if (this.#retrieved.length >= seenBatch) this.#mark();
     else this.#timer ??= setTimeout(() => this.#mark(), seenDelay);
   }
 
   /** Removes what is marked as deleted; durable when it resolves. RFC 1939 6 */
   async commit(): Promise<void> {
-    const uids = this.#uids.filter((_, i) => this.#gone[i] === 1);
+    const uids = this.#listing.uids.filter((_, i) => this.#gone[i] === 1);
     const going = new Set<number>(uids);
     this.#retrieved = this.#retrieved.filter((uid) => !going.has(uid));
     this.#mark();
@@ -155,6 +140,10 @@ export class Maildrop {
     await this.#marking;
     this.#lock.release();
     this.#store.release();
+  }
+
+  #uid(message: number): Uid {
+    return this.#listing.uids[message - 1] as Uid;
   }
 
   #mark(): void {
@@ -171,29 +160,6 @@ export class Maildrop {
         () => undefined,
       );
   }
-}
-
-interface Rows {
-  readonly uids: Uint32Array;
-  readonly sizes: Float64Array;
-  readonly flags: Uint32Array;
-}
-
-async function list(store: AccountStore, inbox: MailboxId): Promise<Rows> {
-  const all = store.snapshot(inbox).uids;
-  const uids = new Uint32Array(all.length);
-  const sizes = new Float64Array(all.length);
-  const flags = new Uint32Array(all.length);
-  let count = 0;
-  for (const rows of store.fetch(inbox, all, [])) {
-    for (const row of rows) {
-      uids[count] = row.uid;
-      sizes[count] = row.size;
-      flags[count++] = row.flags;
-    }
-    if (count < all.length) await nextTurn();
-  }
-  return { uids: uids.subarray(0, count), sizes: sizes.subarray(0, count), flags: flags.subarray(0, count) };
 }
 
 /** One session an account, in whichever worker: RFC 1939 4. A client that lost its line and comes back at once finds the lock gone soon. */

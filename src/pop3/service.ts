@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Connection } from '../net/connection.ts';
+import { Listings } from './listing.ts';
 import { Session, type SessionDeps } from './session.ts';
 import type { Pop3Settings } from './settings.ts';
 import { defaultTexts } from './texts/index.ts';
 import { uidlFormatOf } from './uidl.ts';
 
-export type Pop3Deps = SessionDeps;
+export type Pop3Deps = Omit<SessionDeps, 'listings'>;
 
 export interface Pop3Service {
   /** Serves a client to its end. */
@@ -21,13 +22,14 @@ export interface Pop3Service {
 
 /** @throws RangeError for a bad `uidlFormat` */
 export function pop3Service(settings: Pop3Settings, deps: Pop3Deps): Pop3Service {
+  const listings = new Listings();
   const running = new Map<Session, Promise<void>>();
   let inForce = settings;
   let uidlFormat = uidlFormatOf(settings.uidlFormat);
   let closed = false;
   return {
     async handle(connection) {
-      const session = new Session(connection, inForce, uidlFormat, deps);
+      const session = new Session(connection, inForce, uidlFormat, { ...deps, listings });
       const done = session.run();
       running.set(session, done);
       if (closed) session.close();

@@ -11,6 +11,7 @@ import { DotStuffing } from './dot-stuffing.ts';
 import { pop3Replies, Refusal } from './faults.ts';
 import { commandLine } from './grammar/command-line.ts';
 import type { UidlFormat } from './grammar/uidl-format.ts';
+import type { Listings } from './listing.ts';
 import { Maildrop } from './maildrop.ts';
 import type { Pop3Settings } from './settings.ts';
 import { defaultTexts, type Texts } from './texts/index.ts';
@@ -25,6 +26,7 @@ const step = 65_536;
 export interface SessionDeps {
   readonly authenticator: Authenticator;
   readonly store: MailStore;
+  readonly listings: Listings;
   readonly log: Log;
 }
 
@@ -42,6 +44,7 @@ export class Session {
 
   readonly #settings: Pop3Settings;
   readonly #store: MailStore;
+  readonly #listings: Listings;
   readonly #log: Log;
   readonly #started = performance.now();
   #over = false;
@@ -59,6 +62,7 @@ export class Session {
     this.uidlFormat = uidlFormat;
     this.#settings = settings;
     this.#store = deps.store;
+    this.#listings = deps.listings;
     this.#log = deps.log.child({ service: 'pop3', session: connection.id, remote_address: connection.remoteAddress });
   }
 
@@ -161,7 +165,7 @@ export class Session {
       }
       throw error;
     }
-    this.maildrop = await Maildrop.open(this.#store, account, this.#settings.lockWait);
+    this.maildrop = await Maildrop.open(this.#store, this.#listings, account, this.#settings.lockWait);
     this.#log.info({ address: account.address, mechanism, tls: this.connection.tls?.protocol, messages: this.maildrop.count }, 'logged in');
     this.ok(this.texts.loggedIn);
   }
