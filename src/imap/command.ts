@@ -9,6 +9,10 @@ export interface No {
   readonly no: string;
 }
 
+/** Text of the tagged OK, or a tagged NO; nothing: `NAME completed.` */
+// biome-ignore lint/suspicious/noConfusingVoidType: most commands return nothing at all
+export type Result = string | No | void;
+
 /** The command has sent its own tagged OK (STARTTLS, COMPRESS: what follows is said differently). */
 export const alreadyAnswered = '\0';
 
@@ -23,8 +27,8 @@ export interface Command<A> {
   readonly updates?: Updates;
   /** Reads what follows the name, leading space and all. @throws Fault syntax */
   parse(line: Cursor): A;
-  /** @returns the text of the tagged OK, with a response code where it starts with `[` */
-  run(args: A, session: Session): Promise<string | No | void> | string | No | void;
+  /** The text may start with a response code in brackets. */
+  run(args: A, session: Session): Result | Promise<Result>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a registry holds rows of every argument type

@@ -13,6 +13,7 @@ import { CodedFault, imapFailures } from './faults.ts';
 import { Cursor } from './grammar/cursor.ts';
 import { formatMailbox } from './grammar/mailbox.ts';
 import type { TextPosition } from './message-text.ts';
+import type { Notifier } from './notifier.ts';
 import { Output } from './output.ts';
 import { type Incoming, readCommand } from './reader.ts';
 import type { ImapSettings } from './settings.ts';
@@ -52,6 +53,8 @@ export class Session {
   #stopping = false;
   /** Where the last partial fetch of a big message stopped. */
   textPosition: TextPosition | null = null;
+  /** What the client asked to hear of. */
+  notifier: Notifier | null = null;
   badCommands = 0;
   loginFailures = 0;
   /** Greeting, or UNAUTHENTICATE: from here the time to log in runs. */
@@ -136,6 +139,8 @@ export class Session {
   /** Back to where the greeting left us. RFC 8437 */
   forget(): void {
     this.unselect();
+    this.notifier?.stop();
+    this.notifier = null;
     this.mail?.release();
     this.mail = null;
     this.account = null;
@@ -202,6 +207,7 @@ export class Session {
   async execute({ tag, name, text, at, messages }: Incoming): Promise<void> {
     this.busy = true;
     try {
+      await this.notifier?.settled();
       const row = this.row(name);
       const line = new Cursor(text, { utf8: this.utf8, maxDepth: this.mail === null ? 16 : 64 });
       line.at = at;
@@ -210,6 +216,7 @@ export class Session {
       this.incoming = messages;
       const result = await row.run(args, this);
       if (this.view !== null && row.updates !== 'none' && !this.closing) await sendUpdates(this, row.updates !== 'noExpunge');
+      await this.notifier?.flush();
       const no = (result as No | undefined)?.no;
       if (result === alreadyAnswered) return;
       if (no !== undefined) this.out.line(`${tag} NO ${no}`);

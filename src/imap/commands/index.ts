@@ -21,6 +21,7 @@ import { logout } from './logout.ts';
 import { lsub } from './lsub.ts';
 import { namespace } from './namespace.ts';
 import { noop } from './noop.ts';
+import { notify } from './notify.ts';
 import { getQuota, getQuotaRoot } from './quota.ts';
 import { rename } from './rename.ts';
 import { replace, replaceLiterals, uidReplace } from './replace.ts';
@@ -58,6 +59,7 @@ const rows: readonly AnyCommand[] = [
   idle,
   getQuota,
   getQuotaRoot,
+  notify,
   check,
   close,
   unselect,
