@@ -114,6 +114,13 @@ function signals(log: ServerLog): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     process.on('SIGTERM', () => resolve('SIGTERM'));
     process.on('SIGINT', () => resolve('SIGINT'));
+    // `npm start` that is killed outright leaves nobody who would stop us.
+    const parent = process.ppid;
+    if (process.env.npm_lifecycle_event !== undefined) {
+      setInterval(() => {
+        if (process.ppid !== parent) resolve('SIGTERM');
+      }, 1000).unref();
+    }
   });
 }
 
