@@ -25,23 +25,25 @@ export class DotStuffing {
     return this.#done;
   }
 
-  write(input: Uint8Array): Buffer {
+  write(input: Buffer): Buffer {
     // At most one octet more for each.
     const output = Buffer.allocUnsafe(input.length * 2);
     let size = 0;
-    for (let i = 0; i < input.length && !this.#done; i++) {
-      const octet = input[i]!;
-      if (octet === LF) {
-        if (this.#last !== CR) output[size++] = CR;
-        output[size++] = LF;
-        this.#endLine();
-      } else {
-        if (this.#lineStart && octet === dot) output[size++] = dot;
-        output[size++] = octet;
+    for (let at = 0; at < input.length && !this.#done; ) {
+      const found = input.indexOf(LF, at);
+      const end = found === -1 ? input.length : found;
+      if (end > at) {
+        if (this.#lineStart && input[at] === dot) output[size++] = dot;
+        size += input.copy(output, size, at, end);
+        for (let i = at; this.#empty && i < end; i++) this.#empty = input[i] === CR;
         this.#lineStart = false;
-        this.#empty &&= octet === CR;
+        this.#last = input[end - 1]!;
       }
-      this.#last = octet;
+      if (found === -1) break;
+      if (this.#last !== CR) output[size++] = CR;
+      output[size++] = LF;
+      this.#endLine();
+      at = end + 1;
     }
     return output.subarray(0, size);
   }
@@ -59,5 +61,6 @@ export class DotStuffing {
     } else if (--this.#lines === 0) this.#done = true;
     this.#lineStart = true;
     this.#empty = true;
+    this.#last = LF;
   }
 }
