@@ -75,6 +75,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       message: mail.message,
       prefix: Buffer.from(mail.prefix),
       sender: mail.hop.login,
+      submitted: mail.hop.submission === true,
     });
     for (const path of recipients) tell(mail, formatAddress(path.address), path, 'queued');
   }

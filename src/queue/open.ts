@@ -15,6 +15,8 @@ export interface QueueDeps {
   readonly log: Log;
   /** `Transport.destination` of the transport named; what jobs are grouped by. Default: the domain. */
   readonly destinationOf?: (transport: TransportName, address: Address) => string;
+  /** Fields to put before a message that may be signed: DKIM-Signature. LF line ends, '' for none. */
+  readonly sign?: (mail: NewQueued) => Promise<string>;
   /** The thread ended by itself. Default: throw, which ends the process. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -49,7 +51,8 @@ export function openQueue(settings: QueueSettings, deps: QueueDeps): OpenQueue {
     destinationOf,
     nextId,
 
-    async enqueue(mail: NewQueued): Promise<void> {
+    async enqueue(given: NewQueued): Promise<void> {
+      const mail = await signed(given, deps);
       const rows = newRows(mail, clock.now(), settings, destinationOf);
       const source = spoolSource(mail);
       await thread.ask('enqueue', { rows, source }, [source.bytes.buffer]);
@@ -82,4 +85,16 @@ export function openQueue(settings: QueueSettings, deps: QueueDeps): OpenQueue {
 
     close: () => thread.close(),
   };
+}
+
+async function signed(mail: NewQueued, { sign, log }: QueueDeps): Promise<NewQueued> {
+  if (sign === undefined || mail.submitted !== true || !mail.recipients.some(({ transport }) => transport === 'relay')) return mail;
+  try {
+    const fields = Buffer.from(await sign(mail), 'latin1');
+    return fields.length === 0 ? mail : { ...mail, prefix: mail.prefix === undefined ? fields : Buffer.concat([fields, mail.prefix]) };
+  } catch (error) {
+    // Unsigned mail is better than none.
+    log.error({ queue_id: mail.id, error: String(error) }, 'message could not be signed');
+    return mail;
+  }
 }

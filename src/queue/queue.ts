@@ -17,6 +17,8 @@ export interface NewQueued {
   readonly prefix?: Uint8Array;
   /** Login that sent it, null from mynetworks or another server. */
   readonly sender: string | null;
+  /** The client is one of ours (a login, a network or a program of ours), so the message may be signed in our domains' names. */
+  readonly submitted?: boolean;
 }
 
 /** What a transport says of one recipient. */

@@ -7,6 +7,7 @@ import type { Dns } from '../net/dns.ts';
 import { noticeWriter } from '../queue/notice.ts';
 import { type OpenQueue, openQueue } from '../queue/open.ts';
 import { startRunner } from '../queue/runner.ts';
+import { DkimSigner } from '../relay/dkim.ts';
 import { MtaSts } from '../relay/mta-sts.ts';
 import { fetchStsPolicy } from '../relay/sts-fetch.ts';
 import { TlsReport } from '../relay/tls-report.ts';
@@ -32,9 +33,11 @@ export function startOutbound(
   const sts = new MtaSts({ dns, fetch: fetchStsPolicy, clock, log, file: join(settings.dir, 'mta-sts.json') });
   const report = new TlsReport(settings.dir, clock);
   const relay = relayTransport(relaySlice(config), { clock, log, dns, sts, report, ownNames: new Set([config.hostname.toLowerCase()]) });
+  const signer = new DkimSigner(join(config.data_dir, 'dkim'), () => clock.now());
   const queue = openQueue(settings, {
     clock,
     log,
+    sign: (mail) => signer.sign(mail),
     destinationOf: (transport, address) => (transport === 'local' ? 'local' : relay.destination(address)),
   });
   const runner = startRunner(queue, {

@@ -2,6 +2,8 @@ import type { CommandFile } from '../command.ts';
 import { alias } from './alias.ts';
 import { auth } from './auth.ts';
 import { config } from './config.ts';
+import { dkim } from './dkim.ts';
+import { dns } from './dns.ts';
 import { domain } from './domain.ts';
 import { indexAccount } from './index-account.ts';
 import { lookup } from './lookup.ts';
@@ -27,4 +29,6 @@ export const commands: readonly CommandFile[] = [
   relayTest,
   user,
   sendmail,
+  dkim,
+  dns,
 ];
