@@ -47,7 +47,7 @@ describe('packaging', () => {
     const listening = Object.entries(config)
       .filter(([name, value]) => name.startsWith('listen.') && Array.isArray(value))
       .flatMap(([, value]) => (value as string[]).filter((place) => /:\d+$/.test(place)).map((place) => Number(place.split(':').at(-1))));
-    expect([...exposed].sort()).toEqual([...listening].sort());
+    expect(exposed.toSorted((a, b) => a - b)).toEqual(listening.toSorted((a, b) => a - b));
     for (const [, outer, inner] of text('docker/compose.yaml').matchAll(/^ +- "(\d+):(\d+)"$/gm)) {
       expect(exposed).toContain(Number(inner));
       expect(Number(outer)).toBeLessThan(1024);

@@ -49,7 +49,7 @@ export function startOutbound(
       language: config['relay.notice_language'],
       clock,
       settings,
-      nextId: queue.nextId,
+      nextId: () => queue.nextId(),
       transportOf: async ({ domain }) => ((await directory.domain(domain)) === null ? 'relay' : 'local'),
     }),
   });

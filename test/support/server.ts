@@ -25,7 +25,7 @@ export function settingsIn(dir: string): Record<string, unknown> {
 }
 
 /** A folder that goes when the test passed and stays, for a look, when it failed. */
-export function temporaryFolder(): { readonly path: string; remove(): void } {
+export function temporaryFolder(): { readonly path: string; readonly remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'postcote-test-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }

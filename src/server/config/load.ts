@@ -13,7 +13,7 @@ export interface Loaded {
   /** null: the embedded default. */
   readonly file: string | null;
   /** `FILE:LINE` or `environment NAME`; null for a default. */
-  where(name: SettingName): string | null;
+  readonly where: (name: SettingName) => string | null;
 }
 
 export interface LoadOptions {
