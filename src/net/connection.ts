@@ -294,8 +294,12 @@ export class Connection {
     };
     if (this.#deflate === null) close();
     else this.#deflate.once('end', close).end();
-    const timer = setTimeout(() => this.destroy(), lingerTimeout);
-    timer.unref();
+    // Time for a slow client to take what is pending; once it has, it is its turn to close.
+    let timer = setTimeout(() => this.destroy(), writeTimeout).unref();
+    socket.once('finish', () => {
+      clearTimeout(timer);
+      if (!this.#destroyed) timer = setTimeout(() => this.destroy(), lingerTimeout).unref();
+    });
     void this.closed.then(() => clearTimeout(timer));
     this.#signal();
   }
