@@ -3,7 +3,7 @@ import { fetchItemRows } from './items/index.ts';
 import type { Session } from './session.ts';
 
 /** What the session as such can do, beside what commands and items bring. */
-const features = ['IMAP4rev1', 'IMAP4rev2', 'SASL-IR', 'LITERAL+', 'SPECIAL-USE', 'CHILDREN'];
+const features = ['IMAP4rev1', 'IMAP4rev2', 'SASL-IR', 'LITERAL+', 'SPECIAL-USE', 'CHILDREN', 'INPROGRESS'];
 
 /** Said before login: no more than a client needs to get there. */
 const beforeLogin = ['IMAP4rev1', 'IMAP4rev2', 'SASL-IR', 'LITERAL-', 'ID', 'ENABLE', 'IDLE'];

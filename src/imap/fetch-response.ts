@@ -38,7 +38,7 @@ export async function respond(
         }
         if (uids[next] !== row.uid) continue;
         message.move(places[next++]!, row);
-        if (plain) session.out.text(line(message, writers));
+        if (plain) session.out.text(line(session, message, writers));
         else if (!(await respondInPieces(session, message, writers))) whole = false;
       }
       const busy = session.out.drained();
@@ -59,7 +59,7 @@ async function respondFromView(session: Session, places: Places, writers: readon
   const { out } = session;
   for (let i = 0; i < places.length; i++) {
     message.move(places[i]!, null);
-    out.text(line(message, writers));
+    out.text(line(session, message, writers));
     if (i % 2000 === 1999) {
       const busy = out.drained();
       await (busy ?? turn());
@@ -67,8 +67,8 @@ async function respondFromView(session: Session, places: Places, writers: readon
   }
 }
 
-function line(message: FetchMessage, writers: readonly ItemWriter[]): string {
-  let text = `* ${message.at + 1} FETCH (`;
+function line(session: Session, message: FetchMessage, writers: readonly ItemWriter[]): string {
+  let text = session.fetchHead(message.view, message.at);
   for (let i = 0; i < writers.length; i++) text += i === 0 ? writers[i]!.text!(message) : ` ${writers[i]!.text!(message)}`;
   return `${text})\r\n`;
 }
@@ -86,7 +86,8 @@ async function respondInPieces(session: Session, message: FetchMessage, writers:
     throw error;
   }
   try {
-    out.text(`* ${message.at + 1} FETCH (`);
+    session.inResponse = true;
+    out.text(session.fetchHead(message.view, message.at));
     for (let i = 0; i < writers.length; i++) {
       if (i > 0) out.text(' ');
       const { text, write } = writers[i]!;
@@ -97,6 +98,7 @@ async function respondInPieces(session: Session, message: FetchMessage, writers:
       }
     }
     out.text(')\r\n');
+    session.inResponse = false;
   } catch (error) {
     // A response cut in the middle cannot be mended.
     session.connection.destroy();

@@ -12,7 +12,7 @@ const mostWatched = 1000;
 interface Watched {
   readonly mailbox: Mailbox;
   readonly events: ReadonlySet<NotifyEvent>;
-  stop(): void;
+  readonly stop: () => void;
   told: Told;
 }
 

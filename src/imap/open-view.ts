@@ -17,7 +17,7 @@ export async function openView(session: Session, mailbox: Mailbox, readOnly: boo
   sendFlagLists(session, view);
   out.untagged(`${view.count} EXISTS`);
   if (!session.rev2) out.untagged(`${view.recentCount} RECENT`);
-  const firstUnseen = session.rev2 ? -1 : findUnseen(view);
+  const firstUnseen = session.rev2 || session.uidOnly ? -1 : findUnseen(view);
   if (firstUnseen >= 0) out.untagged(`OK [UNSEEN ${firstUnseen + 1}] First unseen.`);
   out.untagged(`OK [UIDVALIDITY ${mailbox.uidValidity}] UIDs valid`);
   out.untagged(`OK [UIDNEXT ${view.uidNext}] Predicted next UID`);

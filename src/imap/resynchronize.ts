@@ -19,7 +19,8 @@ export function resynchronize(session: Session, view: View, { uidValidity, modSe
   for (const row of changes.changed) {
     const at = view.place(row.uid);
     if (at < 0 || !known.some(([from, to]) => row.uid >= from && row.uid <= to)) continue;
-    session.out.untagged(`${at + 1} FETCH (UID ${row.uid} FLAGS (${view.flagText(at, !session.rev2)}) MODSEQ (${row.modSeq}))`);
+    const uid = session.uidOnly ? '' : `UID ${row.uid} `;
+    session.out.line(`${session.fetchHead(view, at)}${uid}FLAGS (${view.flagText(at, !session.rev2)}) MODSEQ (${row.modSeq}))`);
   }
 }
 

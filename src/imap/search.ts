@@ -1,5 +1,6 @@
 import type { Uid } from '../mail/numbers.ts';
 import type { SearchKey, UidRange } from '../mail/search.ts';
+import { CodedFault } from './faults.ts';
 import type { WireKey } from './grammar/search-key.ts';
 import { resolveRanges, type SequenceSet } from './grammar/sequence-set.ts';
 import type { View } from './view.ts';
@@ -39,6 +40,13 @@ export function rangesOf(uids: ArrayLike<number>): UidRange[] {
     ranges.push([from as Uid, to as Uid]);
   }
   return ranges;
+}
+
+/** RFC 9586 3.3. @throws Fault syntax where message numbers are in the key */
+export function requireUids(key: WireKey): void {
+  if (key.kind === 'and' || key.kind === 'or') for (const one of key.keys) requireUids(one);
+  else if (key.kind === 'not') requireUids(key.key);
+  else if (key.kind === 'set' && !key.uid && key.set !== '$') throw new CodedFault('syntax', 'UIDREQUIRED', 'message numbers');
 }
 
 /** Whether a MODSEQ key is in there. RFC 7162 3.1.5 */

@@ -375,3 +375,16 @@ it('keeps searches up to date', async () => {
   await c.ok('CANCELUPDATE "t9"');
   expect(await c.ok('STORE 1 +FLAGS.SILENT \\Seen')).toEqual(['OK Store completed.']);
 });
+
+it('does without message numbers', async () => {
+  await start();
+  const c = await client('ann');
+  for (let n = 1; n <= 3; n++) await c.append('INBOX', message(n));
+  await c.ok('ENABLE UIDONLY');
+  await c.ok('SELECT INBOX');
+  expect((await c.command('FETCH 1 FLAGS'))[0]).toMatch(/^BAD \[UIDREQUIRED\]/);
+  expect((await c.command('UID SEARCH NOT 1'))[0]).toMatch(/^BAD \[UIDREQUIRED\]/);
+  expect((await c.ok('UID FETCH 2 FLAGS'))[0]).toBe('* 2 UIDFETCH (FLAGS (\\Recent))');
+  expect((await c.ok('UID STORE 2 +FLAGS (\\Deleted)'))[0]).toBe('* 2 UIDFETCH (FLAGS (\\Deleted \\Recent))');
+  expect((await c.ok('EXPUNGE'))[0]).toBe('* VANISHED 2');
+});

@@ -20,10 +20,12 @@ import type { ImapSettings } from './settings.ts';
 import { sendUpdates } from './updates.ts';
 import type { View } from './view.ts';
 
+const progressInterval = 10_000;
+
 export type State = 'notAuthenticated' | 'authenticated' | 'selected';
 
 /** Extensions a client switches on. RFC 5161 */
-export type Enabled = 'CONDSTORE' | 'QRESYNC' | 'IMAP4REV2' | 'UTF8=ACCEPT';
+export type Enabled = 'CONDSTORE' | 'QRESYNC' | 'IMAP4REV2' | 'UTF8=ACCEPT' | 'UIDONLY';
 
 export interface ImapDeps {
   readonly store: MailStore;
@@ -55,6 +57,8 @@ export class Session {
   textPosition: TextPosition | null = null;
   /** What the client asked to hear of. */
   notifier: Notifier | null = null;
+  /** A response is begun and not ended: nothing may come between. */
+  inResponse = false;
   badCommands = 0;
   loginFailures = 0;
   /** Greeting, or UNAUTHENTICATE: from here the time to log in runs. */
@@ -81,6 +85,16 @@ export class Session {
   /** Names and strings on the wire are UTF-8. */
   get utf8(): boolean {
     return this.enabled.has('UTF8=ACCEPT') || this.enabled.has('IMAP4REV2');
+  }
+
+  /** Message numbers are out of use. RFC 9586 */
+  get uidOnly(): boolean {
+    return this.enabled.has('UIDONLY');
+  }
+
+  /** How the answer about the message at a place begins. */
+  fetchHead(view: View, at: number): string {
+    return this.uidOnly ? `* ${view.uids[at]} UIDFETCH (` : `* ${at + 1} FETCH (`;
   }
 
   get rev2(): boolean {
@@ -198,6 +212,8 @@ export class Session {
   row(name: string): AnyCommand {
     const row = commands.get(name);
     if (row === undefined) throw new Fault('unknownCommand', name);
+    // Where there is a form with UIDs, it is the one to use. RFC 9586 3.1
+    if (this.uidOnly && name !== 'EXPUNGE' && commands.has(`UID ${name}`)) throw new CodedFault('syntax', 'UIDREQUIRED', 'message numbers');
     if (row.states.includes(this.state)) return row;
     if (this.mail === null) throw new Fault('badSequence', 'Please log in first');
     throw new Fault('badSequence', row.states.includes('selected') ? 'No mailbox selected' : 'Already logged in');
@@ -206,6 +222,7 @@ export class Session {
   /** Runs one command and answers it: the one place where a Fault becomes a reply. */
   async execute({ tag, name, text, at, messages }: Incoming): Promise<void> {
     this.busy = true;
+    const progress = name === 'IDLE' ? undefined : setInterval(() => this.#stillBusy(tag), progressInterval);
     try {
       await this.notifier?.settled();
       const row = this.row(name);
@@ -226,6 +243,7 @@ export class Session {
     } catch (error) {
       await this.#refuse(tag, error);
     } finally {
+      clearInterval(progress);
       this.busy = false;
       this.incoming = [];
       for (const message of [...messages, ...this.made.splice(0)]) await message.discard();
@@ -240,6 +258,13 @@ export class Session {
   readonly made: Staged[] = [];
   /** Set by LOGOUT: close once its OK is out. */
   ending = false;
+
+  /** So that nobody takes a long command for a dead server. RFC 9585 */
+  #stillBusy(tag: string): void {
+    if (this.inResponse || this.closing) return;
+    this.out.untagged(`OK [INPROGRESS (${JSON.stringify(tag)} NIL NIL)] Still busy.`);
+    this.out.flush();
+  }
 
   async #refuse(tag: string, error: unknown): Promise<void> {
     if (this.connection.destroyed) throw error;

@@ -38,7 +38,7 @@ export function sendExpunged(session: Session, view: View): void {
   if (view.contexts.length > 0) removeGone(session, view, view.gone);
   const { uids, sequenceNumbers } = view.expunge();
   if (uids.length === 0) return;
-  if (session.enabled.has('QRESYNC')) session.out.untagged(`VANISHED ${formatNumbers(uids)}`);
+  if (session.enabled.has('QRESYNC') || session.uidOnly) session.out.untagged(`VANISHED ${formatNumbers(uids)}`);
   else for (const n of sequenceNumbers) session.out.untagged(`${n} EXPUNGE`);
 }
 
@@ -69,13 +69,13 @@ export function sendFlags(session: Session, view: View, places: readonly number[
   sendKeywords(session, view);
   const { out } = session;
   const condstore = session.enabled.has('CONDSTORE');
-  const withUid = condstore || session.rev2;
+  const withUid = (condstore || session.rev2) && !session.uidOnly;
   const recent = !session.rev2;
   for (const at of places) {
     if (view.isGone(view.uids[at]!)) continue;
     const uid = withUid ? `UID ${view.uids[at]} ` : '';
     const modSeq = condstore ? ` MODSEQ (${view.modSeqs[at] as ModSeq})` : '';
-    out.text(`* ${at + 1} FETCH (${uid}FLAGS (${view.flagText(at, recent)})${modSeq})\r\n`);
+    out.text(`${session.fetchHead(view, at)}${uid}FLAGS (${view.flagText(at, recent)})${modSeq})\r\n`);
   }
 }
 

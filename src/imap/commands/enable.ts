@@ -9,12 +9,13 @@ const extensions: Readonly<Record<string, readonly Enabled[]>> = {
   QRESYNC: ['QRESYNC', 'CONDSTORE'],
   IMAP4REV2: ['IMAP4REV2'],
   'UTF8=ACCEPT': ['UTF8=ACCEPT'],
+  UIDONLY: ['UIDONLY'],
 };
 
 /** Switches extensions on; unknown ones are ignored. RFC 5161 3.1 */
 export const enable = command({
   name: 'ENABLE',
-  capabilities: ['ENABLE', 'QRESYNC', 'IMAP4rev2', 'UTF8=ACCEPT'],
+  capabilities: ['ENABLE', 'QRESYNC', 'IMAP4rev2', 'UTF8=ACCEPT', 'UIDONLY'],
   states: ['authenticated', 'selected'],
 
   parse(line) {

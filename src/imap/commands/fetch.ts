@@ -76,7 +76,7 @@ async function run({ set, items, changedSince, vanished, partial }: FetchArgumen
     session.enableCondstore();
     add('MODSEQ');
   }
-  if (byUid) add('UID');
+  if (byUid && !session.uidOnly) add('UID');
   const writers = wanted.map((item) => writerOf(item, session));
   if (changedSince !== null) await sendUpdates(session, false);
   let places = view.places(set, byUid);

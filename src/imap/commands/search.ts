@@ -3,7 +3,7 @@ import { type Command, command } from '../command.ts';
 import { mostContexts } from '../context.ts';
 import { searchProgram, type WireKey } from '../grammar/search-key.ts';
 import { type SearchReturn, searchReturn } from '../grammar/search-return.ts';
-import { asksModSeq, resolveKey } from '../search.ts';
+import { asksModSeq, requireUids, resolveKey } from '../search.ts';
 import { saveResult, sendExtended, sendNumbers } from '../search-response.ts';
 
 interface SearchArguments {
@@ -30,6 +30,7 @@ function searchCommand(byUid: boolean): Command<SearchArguments> {
 
     async run({ returns, key }, session) {
       const { mail, view } = session.selected;
+      if (session.uidOnly) requireUids(key);
       const modSeq = asksModSeq(key);
       if (modSeq) session.enableCondstore();
       try {

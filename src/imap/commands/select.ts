@@ -1,5 +1,6 @@
 import { Fault } from '../../mail/fault.ts';
 import { command } from '../command.ts';
+import { CodedFault } from '../faults.ts';
 import type { Cursor } from '../grammar/cursor.ts';
 import { mailbox } from '../grammar/mailbox.ts';
 import { type SelectParameters, selectParameters } from '../grammar/select-parameters.ts';
@@ -35,6 +36,7 @@ export const examine = command({
 async function open({ name, parameters }: ReturnType<typeof parse>, session: Session, readOnly: boolean): Promise<string> {
   const { mail, out } = session;
   if (parameters.qresync !== null && !session.enabled.has('QRESYNC')) throw new Fault('syntax', 'QRESYNC not enabled');
+  if (parameters.qresync?.knownSequence != null && session.uidOnly) throw new CodedFault('syntax', 'UIDREQUIRED', 'message numbers');
   // Whatever comes of it, the mailbox selected before is closed. RFC 9051 6.3.2
   if (session.view !== null) {
     session.unselect();

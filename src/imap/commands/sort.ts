@@ -4,7 +4,7 @@ import { type Command, command } from '../command.ts';
 import type { Cursor } from '../grammar/cursor.ts';
 import { decoder, searchKeys, type WireKey } from '../grammar/search-key.ts';
 import { type SearchReturn, searchReturn } from '../grammar/search-return.ts';
-import { asksModSeq, resolveKey } from '../search.ts';
+import { asksModSeq, requireUids, resolveKey } from '../search.ts';
 import { saveResult, sendExtended, sendNumbers } from '../search-response.ts';
 import { sorted } from '../sort.ts';
 
@@ -52,6 +52,7 @@ function sortCommand(byUid: boolean): Command<SortArguments> {
 
     async run({ returns, criteria, key }, session) {
       const { mail, view } = session.selected;
+      if (session.uidOnly) requireUids(key);
       const modSeq = asksModSeq(key);
       if (modSeq) session.enableCondstore();
       const uids = await mail.search(view.mailbox.id, resolveKey(key, view));

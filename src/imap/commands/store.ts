@@ -72,11 +72,11 @@ async function run({ set, unchangedSince, silent, change }: StoreArguments, sess
     const showFlags = !silent || (row.flags & 31) !== before[i];
     if (!showFlags && unseen && !condstore) continue;
     const parts = [
-      ...(byUid || condstore || session.rev2 ? [`UID ${row.uid}`] : []),
+      ...((byUid || condstore || session.rev2) && !session.uidOnly ? [`UID ${row.uid}`] : []),
       ...(showFlags ? [`FLAGS (${view.flagText(at, recent)})`] : []),
       ...(condstore ? [`MODSEQ (${row.modSeq})`] : []),
     ];
-    if (parts.length > 0) out.text(`* ${at + 1} FETCH (${parts.join(' ')})\r\n`);
+    if (parts.length > 0) out.text(`${session.fetchHead(view, at)}${parts.join(' ')})\r\n`);
     if (i % 1000 === 999) await out.drained();
   }
   if (modified.length > 0) {

@@ -2,7 +2,7 @@ import { Fault } from '../../mail/fault.ts';
 import { formatThreads, type ThreadAlgorithm, thread as threads } from '../../mail/thread.ts';
 import { type Command, command } from '../command.ts';
 import { decoder, searchKeys, type WireKey } from '../grammar/search-key.ts';
-import { resolveKey } from '../search.ts';
+import { requireUids, resolveKey } from '../search.ts';
 import { sortItems } from '../sort.ts';
 
 interface ThreadArguments {
@@ -34,6 +34,7 @@ function threadCommand(byUid: boolean): Command<ThreadArguments> {
 
     async run({ algorithm, key }, session) {
       const { mail, view } = session.selected;
+      if (session.uidOnly) requireUids(key);
       const uids = await mail.search(view.mailbox.id, resolveKey(key, view));
       const known = view.uidsOf(view.placesOf(uids));
       const nodes = threads(await sortItems(mail, view.mailbox.id, known, true), algorithm);
