@@ -16,7 +16,7 @@ export interface HashAnswer {
 }
 
 export interface HashPoolSettings {
-  /** Threads, default one for two cores. They start with the first request. */
+  /** Threads of this process, default one for two cores, two at most: other workers have theirs. They start with the first request. */
   readonly threads?: number;
   /** Requests that may wait, of those who have been here before and of others; more are refused. Default 512. */
   readonly queueLimit?: number;
@@ -45,7 +45,7 @@ interface Job {
 type Work = { readonly work: 'hash' } | { readonly work: 'verify'; readonly stored: string; readonly address: string };
 
 export function hashPool(settings: HashPoolSettings = {}): HashPool {
-  return new Threads(settings.threads ?? Math.max(1, availableParallelism() >> 1), settings.queueLimit ?? 512);
+  return new Threads(settings.threads ?? Math.min(2, Math.max(1, availableParallelism() >> 1)), settings.queueLimit ?? 512);
 }
 
 class Threads implements HashPool {
