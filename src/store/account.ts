@@ -58,7 +58,7 @@ export class Account implements AccountStore {
   readonly #root: string;
   readonly #views = new Map<number, View>();
   readonly #freshness: Freshness;
-  readonly #watches = new Map<number, { count: number; readonly stop: () => void }>();
+  readonly #watches = new Map<number, { readonly listeners: Set<(modseq: number) => void>; readonly stop: () => void }>();
 
   constructor(account: MailAccount, deps: AccountDeps) {
     this.account = account;
@@ -303,10 +303,17 @@ export class Account implements AccountStore {
   }
 
   watch(id: MailboxId | null, listener: () => void): () => void {
+    const reader = this.#reader;
+    let heard = id === null ? reader.account.get().listModseq : reader.mailbox(id).modseq;
+    const tell = (modseq: number): void => {
+      if (modseq <= heard) return;
+      heard = modseq;
+      listener();
+    };
     const unsubscribe = this.#deps.feed.subscribe(this.account.address, (hint) => {
-      if (hint.mailbox === id) listener();
+      if (hint.mailbox === id) tell(hint.modSeq);
     });
-    const unwatch = id === null ? null : this.#watchFolder(id, listener);
+    const unwatch = id === null ? null : this.#watchFolder(id, tell);
     return () => {
       unsubscribe();
       unwatch?.();
@@ -314,38 +321,28 @@ export class Account implements AccountStore {
   }
 
   /** Other programs: changes of theirs become rows, and so hints, when the folder is looked at. Other processes of ours: their rows are there. */
-  #watchFolder(id: MailboxId, listener: () => void): () => void {
-    let heard = this.#reader.mailbox(id).modseq;
+  #watchFolder(id: MailboxId, tell: (modseq: number) => void): () => void {
     let watch = this.#watches.get(id);
     if (watch === undefined) {
       const stop = watchFolder(join(this.#root, this.#reader.mailbox(id).folder), () => void this.#look(id));
-      watch = { count: 0, stop };
+      watch = { listeners: new Set(), stop };
       this.#watches.set(id, watch);
     }
-    watch.count++;
-    this.#lookers.add(look);
-    const looked = this.#lookers;
-    function look(record: MailboxRecord): void {
-      if (record.id !== id || record.modseq === heard) return;
-      heard = record.modseq;
-      listener();
-    }
+    const { listeners, stop } = watch;
+    listeners.add(tell);
     return () => {
-      looked.delete(look);
-      const current = this.#watches.get(id);
-      if (current === undefined || --current.count > 0) return;
-      current.stop();
+      listeners.delete(tell);
+      if (listeners.size > 0 || this.#watches.get(id)?.listeners !== listeners) return;
+      stop();
       this.#watches.delete(id);
     };
   }
 
-  readonly #lookers = new Set<(record: MailboxRecord) => void>();
-
   async #look(id: MailboxId): Promise<void> {
     try {
       await this.refresh(id);
-      const record = this.#reader.mailbox(id);
-      for (const look of [...this.#lookers]) look(record);
+      const { modseq } = this.#reader.mailbox(id);
+      for (const tell of [...(this.#watches.get(id)?.listeners ?? [])]) tell(modseq);
     } catch (error) {
       if (!(error instanceof Fault)) this.#deps.log.error({ err: error }, 'could not look at a watched folder');
     }

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { lazily } from '../db/lazy.ts';
 import { type Database, openDatabase } from '../db/open.ts';
 import { dataVersion } from '../db/transaction.ts';
 import { Fault } from '../mail/fault.ts';
@@ -31,11 +32,12 @@ export class Reader {
     this.#file = file;
     this.db = openDatabase(file, { readOnly: true, cacheSize: 1 << 20 });
     this.#inode = statSync(file).ino;
-    this.account = accountTable(this.db);
-    this.mailboxes = mailboxTable(this.db);
-    this.messages = messageTable(this.db);
-    this.contents = contentTable(this.db);
-    this.tombstones = tombstoneTable(this.db);
+    const lazy = lazily(this.db);
+    this.account = accountTable(lazy);
+    this.mailboxes = mailboxTable(lazy);
+    this.messages = messageTable(lazy);
+    this.contents = contentTable(lazy);
+    this.tombstones = tombstoneTable(lazy);
     this.#together = this.db.transaction((work: () => unknown) => work());
   }
 

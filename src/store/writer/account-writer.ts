@@ -2,6 +2,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
+import { lazily } from '../../db/lazy.ts';
 import { migrate } from '../../db/migrate.ts';
 import { type Database, openDatabase, type Synchronous, setSynchronous, sqliteFault } from '../../db/open.ts';
 import { transaction } from '../../db/transaction.ts';
@@ -76,6 +77,7 @@ export class AccountWriter {
   isFounding = false;
   #level: Synchronous = 'NORMAL';
   #modseq = 0;
+  #rootKnown: boolean | null = null;
   #touched = new Map<number, Touched>();
   #undo: (() => void)[] = [];
   #hints = new Map<number | null, number>();
@@ -91,11 +93,12 @@ export class AccountWriter {
     try {
       migrate(this.db, 'account');
       this.inode = statSync(this.indexFile).ino;
-      this.account = accountTable(this.db);
-      this.mailboxes = mailboxTable(this.db);
-      this.messages = messageTable(this.db);
-      this.contents = contentTable(this.db);
-      this.tombstones = tombstoneTable(this.db);
+      const lazy = lazily(this.db);
+      this.account = accountTable(lazy);
+      this.mailboxes = mailboxTable(lazy);
+      this.messages = messageTable(lazy);
+      this.contents = contentTable(lazy);
+      this.tombstones = tombstoneTable(lazy);
     } catch (error) {
       this.db.close();
       throw error;
@@ -156,6 +159,7 @@ export class AccountWriter {
       throw error;
     } finally {
       this.#touched.clear();
+      this.#rootKnown = null;
       this.#undo = [];
     }
   }
@@ -239,7 +243,13 @@ export class AccountWriter {
     this.#touched.set(mailbox.id, { folder: mailbox.folder, known });
   }
 
+  /** The same for the Maildir itself: folders and small files of ours in it. Inside a transaction. */
+  touchRoot(): void {
+    if (this.#rootKnown === null) this.#rootKnown = this.account.get().rootStamp === folderStamp(this.root);
+  }
+
   #recordStamps(): void {
+    if (this.#rootKnown === true) this.account.setRootStamp(folderStamp(this.root));
     for (const [id, { folder, known }] of this.#touched) {
       if (!known) continue;
       this.mailboxes.setStamps(id, folderStamp(join(this.root, folder, 'new')), folderStamp(join(this.root, folder, 'cur')), Date.now());
@@ -277,6 +287,7 @@ export class AccountWriter {
   /** Writes the folder's file. */
   reserve(mailbox: MailboxRecord, reserved = mailbox.uidReserved): void {
     const { uidValidity, objectId, specialUse } = mailbox;
+    if (mailbox.folder === '') this.touchRoot();
     const highest = mailbox.folder === '' ? Math.max(uidValidity, this.account.get().uidValidity) : 0;
     writeMailboxFile(this.path(mailbox), { uidValidity, reserved, objectId, specialUse, highest }, !this.isFounding);
     this.mailboxes.setReserved(mailbox.id, reserved);
@@ -298,6 +309,7 @@ export class AccountWriter {
       if (letter === -1 && create && known.length < lettered) {
         letter = known.length;
         known.push(name);
+        if (mailbox.folder === '') this.touchRoot();
         writeKeywordFile(this.path(mailbox), known);
         this.mailboxes.addKeyword(mailbox.id, letter, name);
       }

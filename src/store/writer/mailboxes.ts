@@ -41,6 +41,7 @@ function make(writer: AccountWriter, name: string, specialUse: string | null): M
   const isNew = !existsSync(join(path, 'cur'));
   const uidValidity = before?.uidValidity ?? nextUidValidity(writer);
   const objectId = before?.objectId ?? newObjectId();
+  writer.touchRoot();
   writer.makeFolder(folder);
   if (isNew && folder !== '') {
     writer.onUndo(() => {
@@ -72,6 +73,7 @@ export function subscribe(writer: AccountWriter, name: string, subscribed: boole
       const known = subscribed ? checkName(name) : canonicalName(name);
       if (subscribed && writer.account.subscriptions().length >= writer.settings.mailboxLimit) throw new Fault('tooMany', 'subscriptions');
       if (!writer.account.subscribe(known, subscribed)) return;
+      writer.touchRoot();
       writeSubscriptionFile(writer.root, writer.account.subscriptions());
       writer.listChanged();
     },
@@ -106,6 +108,7 @@ export function deleteMailbox(writer: AccountWriter, name: string): Operation<vo
     run() {
       const mailbox = writer.named(canonicalName(name));
       if (mailbox.folder === '') throw new Fault('badName', 'INBOX stays');
+      writer.touchRoot();
       const target = graveyard(mailbox.id);
       renameSync(writer.path(mailbox), join(writer.root, target));
       writer.onUndo(() => renameSync(join(writer.root, target), writer.path(mailbox)));
@@ -135,6 +138,7 @@ export function rename(writer: AccountWriter, from: string, to: string): Operati
       for (const step of steps) if (writer.mailboxes.find(step.name) !== undefined) throw new Fault('mailboxExists', step.name);
       for (const parent of parents(name))
         if (writer.mailboxes.find(canonicalName(parent)) === undefined) createMailbox(writer, parent, null);
+      writer.touchRoot();
       for (const { one, name: next } of steps) {
         const folder = folderOf(next);
         if (existsSync(join(writer.root, folder))) throw new Fault('mailboxExists', `folder ${folder}`);

@@ -149,7 +149,8 @@ function catchUp(writer: AccountWriter, mailbox: MailboxRecord): void {
 /** Folders of the disk that have no row get one; rows whose folder is gone look for it under another name, or go. */
 export function adoptFolders(writer: AccountWriter): void {
   writer.transaction(() => {
-    const stamp = folderStamp(writer.root);
+    writer.account.setRootStamp(folderStamp(writer.root));
+    writer.touchRoot();
     const known = new Map(writer.mailboxes.all().map((mailbox) => [mailbox.folder, mailbox]));
     const folders = readdirSync(writer.root, { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && /^\.[^.]/.test(entry.name) && nameOfFolder(entry.name) !== null)
@@ -161,7 +162,6 @@ export function adoptFolders(writer: AccountWriter): void {
         continue;
       restoreOrForget(writer, mailbox.id, mailbox.folder);
     }
-    writer.account.setRootStamp(stamp);
   }, 'FULL');
 }
 
