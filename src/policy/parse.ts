@@ -40,6 +40,7 @@ export function parseRestrictions(list: readonly string[], hasDns = false): read
       argument = words[++i] ?? '';
       if (argument === '' || byName.has(argument)) throw new Fault('syntax', `${word} needs a ${restriction.argument} after it`);
       if (restriction.argument === 'table') table = checkedTable(argument);
+      restriction.checkArgument?.(argument);
     }
     rules.push({ restriction, argument, table, onlyWarn });
     onlyWarn = false;

@@ -1,4 +1,5 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -23,6 +24,7 @@ async function subject(changes: Partial<Subject> & { from?: string; to?: string 
   const forwardPath = splitAddress(to) ?? { localPart: to, domain: '' };
   const expansion = await directory.expand(forwardPath);
   return {
+    session: 'x',
     remoteAddress: '192.0.2.1',
     remoteName: 'unknown',
     reverseName: null,
@@ -239,6 +241,49 @@ describe('a table in a file', () => {
     expect(
       await judged({ client: [`check_client_access cidr:${dir}/clients, reject`] }, await subject({ remoteAddress: '192.0.2.77' })),
     ).toBeNull();
+  });
+});
+
+describe('a policy server', () => {
+  async function served(answer: string, run: (port: number, asked: () => string) => Promise<void>): Promise<void> {
+    let text = '';
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+        if (text.endsWith('\n\n')) socket.write(answer);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      await run((server.address() as AddressInfo).port, () => text);
+    } finally {
+      server.close();
+    }
+  }
+  const rows: readonly (readonly [string, string | null])[] = [
+    ['action=DUNNO\n\n', null],
+    ['action=OK\n\n', null],
+    ['action=DEFER_IF_PERMIT greylisted\n\n', '450 4.7.1 <user1@example.com>: Recipient address rejected: greylisted'],
+    ['action=REJECT no\n\n', '554 5.7.1 <user1@example.com>: Recipient address rejected: no'],
+    ['action=550 5.7.2 no\r\n\n', '550 5.7.2 <user1@example.com>: Recipient address rejected: no'],
+    ['nonsense\n\n', '451 4.3.5 Server configuration problem'],
+    ['x'.repeat(20_000), '451 4.3.5 Server configuration problem'],
+  ];
+  it.each(rows)('that says %j', async (answer, expected) => {
+    await served(answer, async (port, asked) => {
+      expect(await judged({ recipient: [`check_policy_service inet:127.0.0.1:${port}`] }, await subject())).toBe(expected);
+      expect(asked()).toMatch(/^request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\n(?:.+=.*\n)+\n$/);
+      expect(asked()).toContain('client_address=192.0.2.1\n');
+      expect(asked()).toContain('recipient=user1@example.com\n');
+    });
+  });
+
+  it('that is not there defers', async () => {
+    expect(await judged({ recipient: ['check_policy_service unix:/nowhere/at/all'] }, await subject())).toBe(
+      '451 4.3.5 Server configuration problem',
+    );
+    expect(() => parseRestrictions(['check_policy_service nowhere'])).toThrow(Fault);
   });
 });
 

@@ -22,8 +22,10 @@ export interface Restriction {
   /** Older spellings. */
   readonly formerly?: readonly string[];
   /** What the word after it is. */
-  readonly argument?: 'table' | 'domain';
+  readonly argument?: 'table' | 'domain' | 'server';
   readonly needsDns?: boolean;
+  /** @throws Fault syntax where the word after it cannot be one */
+  readonly checkArgument?: (argument: string) => void;
   check(subject: Subject, at: Where, deps: PolicyDeps): Verdict | Promise<Verdict>;
 }
 

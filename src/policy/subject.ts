@@ -7,6 +7,8 @@ export type Stage = (typeof stages)[number];
 
 /** What is known of a session when somebody asks "may they?". */
 export interface Subject {
+  /** Names the session. */
+  readonly session: string;
   readonly remoteAddress: string;
   /** Verified reverse name, `unknown` where there is none. */
   readonly remoteName: string;

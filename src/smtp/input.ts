@@ -32,11 +32,13 @@ export class Input {
       const end = this.#buffer.indexOf(LF, from);
       if (end !== -1) {
         const line = this.#buffer.subarray(0, end);
-        this.#buffer = this.#buffer.subarray(end + 1);
+        // An idle session must not hold on to what it has read.
+        this.#buffer = end + 1 === this.#buffer.length ? none : this.#buffer.subarray(end + 1);
         if (line[end - 1] !== CR) return 'bareLf';
+        // Length before content: the first part of a long line is gone by now.
+        if (skipped + end - 1 > limit) return 'tooLong';
         const text = line.subarray(0, end - 1);
-        if (text.includes(CR)) return 'bareCr';
-        return skipped + end - 1 > limit ? 'tooLong' : text;
+        return text.includes(CR) ? 'bareCr' : text;
       }
       // Its first part is dropped; the CR that may belong to the end is kept.
       if (this.#buffer.length > limit + 1) {

@@ -129,6 +129,7 @@ export class SmtpSession extends SMTPConnection {
   async subject(forwardPath: Address | null, expansion: Expansion | null, earlyTalker: boolean): Promise<Subject> {
     const { verified, reverse } = await this.remoteName();
     return {
+      session: this.id,
       remoteAddress: this.remoteAddress,
       remoteName: verified,
       reverseName: reverse,
@@ -166,6 +167,12 @@ export class SmtpSession extends SMTPConnection {
   authenticated(account: Account | null): void {
     this.login = account;
     this.session.user = account?.address ?? false;
+  }
+
+  /** What a client hears that did not say who it is. RFC 5321 4.1.4 */
+  greetingMissing(): Reply | null {
+    if (this.helo !== '' || !this.settings.heloRequired) return null;
+    return { code: 503, detail: '5.1', text: `Error: send ${this.role.greetings.join('/')} first` };
   }
 
   reply(reply: Reply): void {
@@ -317,9 +324,8 @@ export class SmtpSession extends SMTPConnection {
     }
     const command = commands.get(verb);
     if (command === undefined) return smtpReplies.unknownCommand;
-    if (command.needsGreeting === true && this.helo === '' && this.settings.heloRequired) {
-      return { code: 503, detail: '5.1', text: `Error: send ${this.role.greetings.join('/')} first` };
-    }
+    const unmet = command.needsGreeting === true ? this.greetingMissing() : null;
+    if (unmet !== null) return unmet;
     if (command.isJunk === true && ++this.#junk > this.settings.junkCommandLimit) this.#errors++;
     let reply: Reply | null;
     try {

@@ -4,6 +4,7 @@ import * as client from './client.ts';
 import * as dnsbl from './dnsbl.ts';
 import * as generic from './generic.ts';
 import * as helo from './helo.ts';
+import { checkPolicyService } from './policy-service.ts';
 import * as recipient from './recipient.ts';
 import * as sender from './sender.ts';
 
@@ -45,4 +46,5 @@ export const restrictions: readonly Restriction[] = [
   access.checkHeloAccess,
   access.checkSenderAccess,
   access.checkRecipientAccess,
+  checkPolicyService,
 ];

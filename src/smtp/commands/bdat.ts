@@ -9,7 +9,6 @@ import { handOver, notNow, refuseAll } from './end-of-data.ts';
 /** Takes a message in counted chunks. RFC 3030 2 */
 export const bdat: SmtpCommand = {
   verb: 'BDAT',
-  needsGreeting: true,
 
   async run(argument, session) {
     const chunk = size(argument);
@@ -20,7 +19,8 @@ export const bdat: SmtpCommand = {
     }
     const { settings } = session;
     const first = session.transaction?.receiver == null;
-    const refused = session.transaction?.refused ?? (first ? await notNow(session, false) : null);
+    // Also a chunk that comes at the wrong time is read: its octets are no commands. RFC 3030 2
+    const refused = session.greetingMissing() ?? session.transaction?.refused ?? (first ? await notNow(session, false) : null);
     if (refused !== null) return await drop(session, chunk.length, chunk.last, refused);
 
     const transaction = session.transaction!;
