@@ -3,6 +3,8 @@ export interface ConnectionLimitSettings {
   readonly total: number;
   /** Connections from one address; 0 = no limit. */
   readonly perAddress: number;
+  /** Addresses that `perAddress` does not count for: loopback, trusted networks. */
+  readonly exempt?: (address: string) => boolean;
 }
 
 export type LimitReached = 'total' | 'perAddress';
@@ -27,10 +29,10 @@ export class ConnectionLimits {
 
   /** Takes a place, paid back with one `leave`; or says which limit is reached. */
   enter(address: string): LimitReached | null {
-    const { total, perAddress } = this.#settings;
+    const { total, perAddress, exempt } = this.#settings;
     const here = this.#open.get(address) ?? 0;
     if (total > 0 && this.#total >= total) return 'total';
-    if (perAddress > 0 && here >= perAddress) return 'perAddress';
+    if (perAddress > 0 && here >= perAddress && exempt?.(address) !== true) return 'perAddress';
     this.#total++;
     this.#open.set(address, here + 1);
     return null;

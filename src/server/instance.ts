@@ -1,9 +1,9 @@
 import type { BoundSocket } from 'node:net';
 import type { Log } from '../base/log.ts';
 import type { MetricSample } from '../base/metrics.ts';
-import { ConnectionLimits } from '../net/connection-limits.ts';
+import { type ConnectionLimitSettings, ConnectionLimits } from '../net/connection-limits.ts';
 import { type Listener, listen } from '../net/listener.ts';
-import { networks } from '../net/networks.ts';
+import { isLoopback, networks } from '../net/networks.ts';
 import { TlsContexts, type TlsSettings } from '../net/tls.ts';
 import type { Bus } from './bus.ts';
 import type { Config } from './config/settings.ts';
@@ -82,7 +82,11 @@ export async function startInstance({ config, tls, ticketKeys, listeners, bus, l
   };
 }
 
-const limitsOf = (config: Config) => ({
-  total: config['limits.client_limit'],
-  perAddress: config['limits.client_connection_count_limit'],
-});
+function limitsOf(config: Config): ConnectionLimitSettings {
+  const trusted = networks(config['smtp.mynetworks']);
+  return {
+    total: config['limits.client_limit'],
+    perAddress: config['limits.client_connection_count_limit'],
+    exempt: (address) => isLoopback(address) || trusted.includes(address),
+  };
+}

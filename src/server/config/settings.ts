@@ -164,7 +164,7 @@ export const settings = {
   'limits.client_connection_count_limit': row(
     integer(0, 1_000_000),
     50,
-    'Connections from one address to one listener of a worker, 0 = no limit; loopback and mynetworks are exempt.',
+    'Connections from one address to one worker, 0 = no limit; loopback and mynetworks are exempt.',
     {
       known: 'smtpd_client_connection_count_limit, mail_max_userip_connections',
     },
