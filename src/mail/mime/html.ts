@@ -25,40 +25,45 @@ const entities: Readonly<Record<string, string>> = {
   zwj: '',
 };
 
+/** Tags that do not part words. */
+const inline = /^<\/?(?:a|abbr|b|big|code|em|font|i|mark|s|small|span|strike|strong|sub|sup|tt|u|wbr)[\s>/]/i;
+const hiding = /^<(style|script|title)[\s>/]/i;
+
 /** What a reader of the HTML sees, roughly: no tags, comments, styles and scripts; entities replaced. Linear in its length. */
 export function htmlText(html: string): string {
   let text = '';
-  let at = 0;
-  const lower = html.toLowerCase();
-  while (at < html.length) {
-    const tag = html.indexOf('<', at);
-    if (tag < 0) break;
-    text += html.slice(at, tag);
-    if (lower.startsWith('<!--', tag)) {
-      const end = html.indexOf('-->', tag + 4);
-      at = end < 0 ? html.length : end + 3;
-      continue;
-    }
+  /** Start of text not taken yet. */
+  let from = 0;
+  for (let tag = html.indexOf('<'); tag >= 0; tag = html.indexOf('<', tag)) {
+    const next = html.charCodeAt(tag + 1);
+    const letter = next | 32;
     // A lone `<` is text.
-    if (!/[a-z/!?]/.test(lower.charAt(tag + 1))) {
-      text += '<';
-      at = tag + 1;
+    if (!(letter >= 97 && letter <= 122) && next !== 47 && next !== 33 && next !== 63) {
+      tag++;
       continue;
     }
-    const hidden = /^<(style|script|head|title)[\s>/]/.exec(lower.slice(tag, tag + 10))?.[1];
-    let from = tag;
-    if (hidden !== undefined && hidden !== 'head') {
-      const close = lower.indexOf(`</${hidden}`, tag);
+    text += html.slice(from, tag);
+    let end: number;
+    if (next === 33 && html.startsWith('<!--', tag)) end = html.indexOf('-->', tag + 4) + 2;
+    else {
+      const start = html.slice(tag, tag + 10);
+      const hidden = hiding.exec(start)?.[1];
+      const close = hidden === undefined ? tag : closing(html, hidden, tag);
       if (close < 0) return entityText(text);
-      from = close;
+      end = html.indexOf('>', close);
+      if (!inline.test(start)) text += ' ';
     }
-    const end = html.indexOf('>', from);
-    at = end < 0 ? html.length : end + 1;
-    // Inline tags do not part words.
-    if (!/^<\/?(?:a|abbr|b|big|code|em|font|i|mark|s|small|span|strike|strong|sub|sup|tt|u|wbr)[\s>/]/.test(lower.slice(tag, tag + 10)))
-      text += ' ';
+    if (end < 2) return entityText(text);
+    from = tag = end + 1;
   }
-  return entityText(text + html.slice(at));
+  return entityText(text + html.slice(from));
+}
+
+/** Where the end tag of an element is. */
+function closing(html: string, name: string, from: number): number {
+  const found = new RegExp(`</${name}`, 'gi');
+  found.lastIndex = from;
+  return found.exec(html)?.index ?? -1;
 }
 
 function entityText(text: string): string {

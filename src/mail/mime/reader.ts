@@ -159,7 +159,8 @@ export class StructureReader {
     const alone = this.#boundaries.size === 0;
     let { lines: count, bare } = { lines: 0, bare: 0 };
     let crlf = this.#crlf;
-    while (at < length && (alone || bytes[at] !== 45)) {
+    while (at < length) {
+      if (!alone && bytes[at] === 45 && (at + 2 >= length || (bytes[at + 1] === 45 && this.#boundaries.beginsWith(bytes[at + 2]!)))) break;
       const end = nextLineEnd(bytes, at, length);
       if (end < 0) break;
       count++;

@@ -5,6 +5,7 @@ import { paramText } from '../header/params.ts';
 import { decodeWords } from '../header/words.ts';
 import { htmlText } from './html.ts';
 import type { Part } from './part.ts';
+import { mimeLimits } from './reader.ts';
 import { transferDecoder } from './transfer.ts';
 
 /** Octets of the file from one offset to another; fewer only at the end. */
@@ -12,8 +13,10 @@ export type ReadOctets = (from: number, to: number) => Buffer;
 
 /** Octets read at once. */
 const step = 64 << 10;
+/** Octets of one header that are looked at. */
+const headerOctets = mimeLimits.header;
 /** HTML is stripped in pieces of about this many characters. */
-const htmlStep = 1 << 20;
+const htmlStep = 256 << 10;
 
 const addressKeys = new Set([
   'from',
@@ -46,7 +49,7 @@ export function fieldText(key: string, body: string): string {
 
 /** Fields of a header as text, one a line, with their names. */
 export function headerText(raw: Buffer | string): string {
-  const text = typeof raw === 'string' ? raw : raw.toString('latin1');
+  const text = typeof raw === 'string' ? raw.slice(0, headerOctets) : raw.toString('latin1', 0, headerOctets);
   let decoded = '';
   for (const field of splitHeader(text)) decoded += `${field.name}: ${fieldText(field.key, fieldBody(text, field))}\n`;
   return decoded;
@@ -71,8 +74,6 @@ export function* bodyText(root: Part, read: ReadOctets): Generator<{ readonly te
     } else if (part.type === 'text') yield* leafText(part, read);
   }
 }
-
-const headerOctets = 1 << 20;
 
 /** Names and description of a part, one a line. */
 function partNames(part: Part): string {

@@ -53,27 +53,36 @@ export function decodeTransfer(bytes: Buffer, encoding: string): Buffer {
   return rest.length === 0 ? body : Buffer.concat([body, rest]);
 }
 
-/** RFC 2045 6.8; characters outside the alphabet are passed over, padding in the middle is allowed for (joined bodies). */
+/** Value of each octet of base64; 64 for padding, 255 for what is passed over. */
+const base64Values = new Uint8Array(256).fill(255);
+for (const [i, c] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/='].entries()) base64Values[c.charCodeAt(0)] = i;
+
+/** RFC 2045 6.8; characters outside the alphabet are passed over; after padding it starts anew (joined bodies). */
 function base64Decoder(): TransferDecoder {
-  let held = '';
-  const decode = (text: string, final: boolean): Buffer => {
-    // oxlint-disable-next-line unicorn/prefer-string-replace-all
-    const clean = held + text.replace(/[^A-Za-z0-9+/=]+/g, '');
-    if (!clean.includes('=')) {
-      const whole = final ? clean.length : clean.length - (clean.length % 4);
-      held = clean.slice(whole);
-      return Buffer.from(clean.slice(0, whole), 'base64');
-    }
-    const parts: Buffer[] = [];
-    const runs = clean.split(/=+/);
-    const last = runs.pop()!;
-    for (const run of runs) parts.push(Buffer.from(run, 'base64'));
-    const whole = final ? last.length : last.length - (last.length % 4);
-    held = last.slice(whole);
-    parts.push(Buffer.from(last.slice(0, whole), 'base64'));
-    return Buffer.concat(parts);
+  let bits = 0;
+  let count = 0;
+  return {
+    write(chunk) {
+      const out = Buffer.allocUnsafe(Math.ceil((chunk.length * 3) / 4) + 3);
+      let to = 0;
+      for (let i = 0; i < chunk.length; i++) {
+        const value = base64Values[chunk[i]!]!;
+        if (value > 64) continue;
+        if (value === 64) {
+          bits = count = 0;
+          continue;
+        }
+        bits = ((bits << 6) | value) & 0xffffff;
+        count += 6;
+        if (count >= 8) {
+          count -= 8;
+          out[to++] = bits >> count;
+        }
+      }
+      return out.subarray(0, to);
+    },
+    end: () => nothing,
   };
-  return { write: (chunk) => decode(chunk.toString('latin1'), false), end: () => decode('', true) };
 }
 
 /** RFC 2045 6.7; `=` without two hex digits stays, white space before a line end goes. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Part } from '../../mail/mime/part.ts';
+import { mimeLimits } from '../../mail/mime/reader.ts';
 import { openFile } from '../message-file.ts';
 import { type PendingRecord, searchTable } from '../tables/search.ts';
 import type { AccountWriter } from '../writer/account-writer.ts';
@@ -59,7 +60,7 @@ export class WordIndexer {
     if (file === null) return null;
     try {
       const part = JSON.parse(structure) as Part;
-      const header = contents.header(contentId) ?? file.readSync(0, part.start);
+      const header = contents.header(contentId) ?? file.readSync(0, Math.min(part.start, mimeLimits.header));
       return messageWords(part, header, (from, to) => file.readSync(from, to - from));
     } finally {
       file.close();

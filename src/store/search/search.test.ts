@@ -19,7 +19,7 @@ describe('signature', () => {
     const text = fc.string({ unit: fc.constantFrom('A', 'B', ' ', 'é', '日', '本', '語', 'Ж', '😀'), maxLength: 400 });
     fc.assert(
       fc.property(text, fc.nat(400), fc.integer({ min: 1, max: 12 }), (whole, from, length) => {
-        const characters = [...whole];
+        const characters = Array.from(whole);
         const needle = characters.slice(from, from + length).join('');
         const found: number[] = [];
         const block = Buffer.concat([signatureEntry(7, [Buffer.from('other')]), signatureEntry(0xfedcba98, [Buffer.from(whole)])]);

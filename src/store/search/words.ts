@@ -1,6 +1,7 @@
 import { casemap } from '../../mail/casemap.ts';
 import { fieldBody, splitHeader } from '../../mail/header/fields.ts';
 import type { Part } from '../../mail/mime/part.ts';
+import { mimeLimits } from '../../mail/mime/reader.ts';
 import { bodyText, fieldText, headerText, type ReadOctets } from '../../mail/mime/text.ts';
 import { isSearchField, type SearchField } from '../tables/search.ts';
 
@@ -19,7 +20,7 @@ const octets = (text: string): Buffer => Buffer.from(casemap(text));
 
 /** @param header raw, as in the file */
 export function messageWords(root: Part, header: Buffer, read: ReadOctets): MessageWords {
-  const raw = header.toString('latin1');
+  const raw = header.toString('latin1', 0, mimeLimits.header);
   const texts = new Map<SearchField, string>();
   for (const field of splitHeader(raw)) {
     if (!isSearchField(field.key)) continue;
