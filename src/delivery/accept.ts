@@ -60,9 +60,18 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
 
   function tell(mail: Accepting, address: string, path: ForwardPath, result: string): void {
-    const { id, messageId, message, envelope } = mail;
+    const { id, messageId, message, envelope, hop } = mail;
     const from = envelope.reversePath === null ? '<>' : formatAddress(envelope.reversePath);
-    const fields = { queue_id: id, message_id: messageId, address, original: path.original, from, size: message.size, result };
+    const fields = {
+      session: hop.session,
+      queue_id: id,
+      message_id: messageId,
+      address,
+      original: path.original,
+      from,
+      size: message.size,
+      result,
+    };
     log.info(fields, 'delivery');
   }
 

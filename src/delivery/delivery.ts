@@ -16,6 +16,8 @@ export interface Hop {
   readonly tls: string | null;
   /** Login, null without. */
   readonly login: string | null;
+  /** Names the session in logs. */
+  readonly session?: string;
   /** The client is one of ours, so the message gets the fields it lacks: Date, Message-ID, From. RFC 6409 8 */
   readonly submission?: boolean;
   /** The client hears of each recipient apart (LMTP): nothing is kept back for those that must wait. RFC 2033 4.2 */

@@ -152,6 +152,7 @@ export class SmtpSession extends SMTPConnection {
     const { tls } = this.connection;
     const utf8 = transaction.options.smtputf8;
     return {
+      session: this.id,
       helo: this.helo,
       remoteAddress: this.remoteAddress,
       remoteName: verified,
