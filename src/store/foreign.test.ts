@@ -252,3 +252,30 @@ describe('an index from a backup', () => {
     expect(await read(3)).toBe(text('three'));
   });
 });
+
+describe('a Maildir that Dovecot served', () => {
+  it('keeps UIDs, UIDVALIDITY, keywords, subscriptions', async () => {
+    await store.close();
+    rmSync(join(dir, 'a'), { recursive: true });
+    for (const part of ['new', 'cur', 'tmp', '.Sent/new', '.Sent/cur', '.Sent/tmp']) mkdirSync(join(root, part), { recursive: true });
+    const put = (part: string, name: string) => writeFileSync(join(root, part, name), text(name));
+    put('cur', '100.M1P1.host,S=45,W=49:2,Sa');
+    put('cur', '200.M1P1.host,S=45,W=49:2,');
+    put('new', '300.M1P1.host');
+    writeFileSync(
+      join(root, 'dovecot-uidlist'),
+      '3 V1275660208 N30 G3085f01b7f11094c501100008c4a11c1\n7 W49 S45 :100.M1P1.host,S=45,W=49\n12 :200.M1P1.host,S=45,W=49:2,\n20 :gone\n',
+    );
+    writeFileSync(join(root, 'dovecot-keywords'), '0 $Forwarded\n');
+    writeFileSync(join(root, 'subscriptions'), 'V\t2\n\nSent\nLists\tdev\n');
+    await start();
+    expect(uids()).toEqual([7, 12, 30]);
+    expect(mail.snapshot(id).uidValidity).toBe(1_275_660_208);
+    expect(flags()).toEqual([33, 0, 0]);
+    expect(mail.keywords(id)).toEqual(['$Forwarded']);
+    expect(mail.subscriptions()).toContain('Lists/dev');
+    expect(mail.find('Sent')!.specialUse).toBe('\\Sent');
+    expect(await read(12)).toContain('200.M1P1');
+    expect(await add('next')).toBe(31);
+  });
+});

@@ -13,6 +13,7 @@ import { readSubscriptionFile, writeSubscriptionFile } from '../files/subscripti
 import type { StoreSettings } from '../settings.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import { type AccountNames, AccountWriter, indexName } from './account-writer.ts';
+import { importDovecot } from './import-dovecot.ts';
 import { createMailbox, newObjectId, nextUidValidity } from './mailboxes.ts';
 import { scan } from './scan.ts';
 import { settleAll } from './settle.ts';
@@ -96,6 +97,7 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
     return writer.messages.unread(1).length > 0;
   }
   let unread = false;
+  const isFirst = readMailboxFile(writer.root) === null;
   writer.transaction(() => {
     if (writer.account.get().ready === 1 && writer.account.get().bootId === bootId) return;
     // Names may be behind rows whose renames never reached the disk.
@@ -108,14 +110,8 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
       // quick: two scans without the second between them; rows without a file wait for the next look.
       if (scan(writer, mailbox.id, new Set(), true).unread) unread = true;
     }
-    if (isFresh) {
-      for (const [name, use] of writer.settings.mailboxes) {
-        if (writer.mailboxes.find(name) === undefined) createMailbox(writer, name, use);
-        writer.account.subscribe(name, true);
-      }
-      writer.account.subscribe('INBOX', true);
-      writeSubscriptionFile(writer.root, writer.account.subscriptions());
-    } else for (const name of readSubscriptionFile(writer.root)) writer.account.subscribe(name, true);
+    for (const name of readSubscriptionFile(writer.root)) writer.account.subscribe(name, true);
+    if (isFirst) found(writer);
     writer.isFounding = false;
     if (isFresh) syncFolder(writer.root);
     writer.account.setReady(true, bootId);
@@ -144,6 +140,22 @@ function catchUp(writer: AccountWriter, mailbox: MailboxRecord): void {
     }, 'FULL');
   }
   scan(writer, mailbox.id, new Set(), reserved > mailbox.uidReserved);
+}
+
+/** What every account has, where it is missing: mailboxes for the special uses. RFC 6154 */
+function found(writer: AccountWriter): void {
+  for (const [name, use] of writer.settings.mailboxes) {
+    const known = writer.mailboxes.find(name);
+    if (known === undefined) createMailbox(writer, name, use);
+    else if (known.specialUse === null) {
+      writer.mailboxes.setSpecialUse(known.id, use);
+      writer.reserve({ ...known, specialUse: use });
+    }
+    writer.account.subscribe(name, true);
+  }
+  writer.account.subscribe('INBOX', true);
+  writer.touchRoot();
+  writeSubscriptionFile(writer.root, writer.account.subscriptions());
 }
 
 /** Folders of the disk that have no row get one; rows whose folder is gone look for it under another name, or go. */
@@ -182,17 +194,19 @@ function adoptFolder(writer: AccountWriter, folder: string): void {
   if (writer.mailboxes.find(name) !== undefined) return;
   writer.makeFolder(folder);
   const kept = file !== null && !writer.mailboxes.all().some((mailbox) => mailbox.objectId === file.objectId) ? file : null;
-  const highest = Math.max(kept?.uidValidity ?? 0, kept?.highest ?? 0, writer.account.get().uidValidity);
+  const before = kept === null ? importDovecot(path) : null;
+  const highest = Math.max(kept?.uidValidity ?? before?.uidValidity ?? 0, kept?.highest ?? 0, writer.account.get().uidValidity);
   writer.account.setUidValidity(highest);
-  const uidValidity = kept?.uidValidity ?? nextUidValidity(writer);
+  const uidValidity = kept?.uidValidity ?? before?.uidValidity ?? nextUidValidity(writer);
+  const reserved = kept?.reserved ?? (before === null ? 0 : before.uidNext - 1);
   const use = kept?.specialUse ?? null;
   const id = writer.mailboxes.insert({
     name,
     folder,
     objectId: kept?.objectId ?? newObjectId(),
     uidValidity,
-    uidNext: (kept?.reserved ?? 0) + 1,
-    uidReserved: kept?.reserved ?? 0,
+    uidNext: reserved + 1,
+    uidReserved: reserved,
     modseq: writer.nextModseq(),
     specialUse: use !== null && writer.mailboxes.all().some((mailbox) => mailbox.specialUse === use) ? null : use,
   });

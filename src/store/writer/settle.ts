@@ -22,6 +22,18 @@ export function locate(writer: AccountWriter, mailbox: Pick<MailboxRecord, 'fold
   return null;
 }
 
+/** All of a mailbox's files that carry a UID of it. */
+function filesByUid(writer: AccountWriter, mailbox: MailboxRecord): Map<number, string> {
+  const found = new Map<number, string>();
+  for (const part of ['new', 'cur'] as const) {
+    for (const name of namesIn(writer.path(mailbox, part))) {
+      const { uid, uidValidity } = parseFileName(name);
+      if (uid !== null && uidValidity === mailbox.uidValidity) found.set(uid, `${part}/${name}`);
+    }
+  }
+  return found;
+}
+
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
@@ -53,6 +65,7 @@ export function settleAll(writer: AccountWriter): void {
 function settleNames(writer: AccountWriter, limit: number): number {
   const rows = writer.messages.dirty(limit);
   const mailboxes = new Map<number, MailboxRecord | undefined>();
+  const listings = new Map<number, Map<number, string>>();
   const folders = new Set<string>();
   const done: (() => void)[] = [];
   for (const row of rows) {
@@ -64,7 +77,15 @@ function settleNames(writer: AccountWriter, limit: number): number {
     const target = writer.path(mailbox, want);
     writer.touch(mailbox);
     if (row.origin !== null) touchOrigin(writer, row.origin);
-    const moved = renameFile(writer, mailbox, row.uid, row.origin, source, target);
+    const find = (): string | null => {
+      let listing = listings.get(row.mailbox);
+      if (listing === undefined) {
+        listing = filesByUid(writer, mailbox);
+        listings.set(row.mailbox, listing);
+      }
+      return listing.get(row.uid) ?? null;
+    };
+    const moved = renameFile(writer, mailbox, row, source, target, find);
     if (moved !== null) for (const path of [moved, target]) folders.add(dirname(path));
     // A file that is nowhere to be found is for the scan to judge.
     done.push(() => writer.messages.setFile(row.mailbox, row.uid, want, false));
@@ -85,10 +106,10 @@ function touchOrigin(writer: AccountWriter, origin: string): void {
 function renameFile(
   writer: AccountWriter,
   mailbox: MailboxRecord,
-  uid: number,
-  origin: string | null,
+  { uid, origin }: { readonly uid: number; readonly origin: string | null },
   source: string,
   target: string,
+  find: () => string | null,
 ): string | null {
   if (source === target) return source;
   try {
@@ -97,12 +118,12 @@ function renameFile(
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
-  const found = locate(writer, mailbox, uid) ?? (origin === null ? null : locateOrigin(writer, origin));
-  if (found === null) {
+  const here = find();
+  const from = here !== null ? writer.path(mailbox, here) : origin === null ? null : locateOrigin(writer, origin);
+  if (from === null) {
     writer.log.warn({ mailbox: mailbox.name, uid }, 'message file is missing');
     return null;
   }
-  const from = found.startsWith('cur/') || found.startsWith('new/') ? writer.path(mailbox, found) : found;
   if (from !== target) renameSync(from, target);
   return from;
 }
