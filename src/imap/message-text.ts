@@ -45,11 +45,17 @@ export async function writeText(
   const file = await m.file();
   const length = range.end - range.start;
   if (length <= small) {
-    const octets = toCrlf(file.readSync(range.start, length));
-    const piece = partial === null ? octets : octets.subarray(partial.offset, partial.offset + partial.length);
+    const octets = file.readSync(range.start, length);
+    if (partial === null && !octets.includes(13)) {
+      const text = octets.toString('latin1').replaceAll('\n', '\r\n');
+      out.text(`${label} {${text.length}}\r\n`);
+      out.text(text);
+      return;
+    }
+    const lines = toCrlf(octets);
+    const piece = partial === null ? lines : lines.subarray(partial.offset, partial.offset + partial.length);
     out.text(`${label} {${piece.length}}\r\n`);
-    if (piece.length < 4096) out.text(piece.toString('latin1'));
-    else out.bytes(piece);
+    out.bytes(piece);
     return;
   }
   const size = range.size ?? (await measure(file, range));

@@ -1,12 +1,17 @@
 import type { Connection } from '../net/connection.ts';
 
-/** Text is handed over in pieces of about this many octets. */
-const piece = 16 * 1024;
+/** What is collected is handed over in pieces of about this many octets. */
+const piece = 32 * 1024;
+/** Octets that are longer go out without being copied once more. */
+const big = 16 * 1024;
 
 /** Responses on their way out. Strings are octets as latin1; what is written leaves in the order it was written. */
 export class Output {
   readonly #connection: Connection;
+  /** What came before the last text. */
+  #parts: (string | Uint8Array)[] = [];
   #text = '';
+  #size = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -15,13 +20,20 @@ export class Output {
   /** Adds text as it is. */
   text(octets: string): void {
     this.#text += octets;
-    if (this.#text.length > piece) this.flush();
+    this.#size += octets.length;
+    if (this.#size > piece) this.flush();
   }
 
   bytes(octets: Uint8Array): void {
-    if (octets.length === 0) return;
-    this.flush();
-    this.#connection.write(octets);
+    if (octets.length > big) {
+      this.flush();
+      this.#connection.write(octets);
+      return;
+    }
+    this.#parts.push(this.#text, octets);
+    this.#text = '';
+    this.#size += octets.length;
+    if (this.#size > piece) this.flush();
   }
 
   /** One untagged response. */
@@ -34,9 +46,24 @@ export class Output {
   }
 
   flush(): void {
-    if (this.#text === '') return;
-    this.#connection.write(this.#text, 'latin1');
+    if (this.#size === 0) return;
+    if (this.#parts.length === 0) this.#connection.write(this.#text, 'latin1');
+    else {
+      this.#parts.push(this.#text);
+      const all = Buffer.allocUnsafe(this.#size);
+      let at = 0;
+      for (const part of this.#parts) {
+        if (typeof part === 'string') at += all.write(part, at, 'latin1');
+        else {
+          all.set(part, at);
+          at += part.length;
+        }
+      }
+      this.#connection.write(all);
+      this.#parts = [];
+    }
     this.#text = '';
+    this.#size = 0;
   }
 
   /** Hands everything over. A promise only where the client is slower than we are. */

@@ -388,3 +388,15 @@ it('does without message numbers', async () => {
   expect((await c.ok('UID STORE 2 +FLAGS (\\Deleted)'))[0]).toBe('* 2 UIDFETCH (FLAGS (\\Deleted \\Recent))');
   expect((await c.ok('EXPUNGE'))[0]).toBe('* VANISHED 2');
 });
+
+it('keeps binary parts octet by octet', async () => {
+  await start();
+  const c = await client('ann');
+  const octets = 'a\0b\nc\r\nd\xff\n';
+  const text = `Content-Type: application/x-data\r\nContent-Transfer-Encoding: binary\r\n\r\n${octets}`;
+  await c.ok(`APPEND INBOX ~{${text.length}+}\r\n${text}`);
+  await c.ok('SELECT INBOX');
+  expect((await c.ok('FETCH 1 BINARY.PEEK[1]'))[0]).toBe(`* 1 FETCH (BINARY[1] ~{${octets.length}}\r\n${octets})`);
+  const base64 = Buffer.from(octets, 'latin1').toString('base64');
+  expect((await c.ok('FETCH 1 BODY.PEEK[1]'))[0]).toBe(`* 1 FETCH (BODY[1] {${base64.length}}\r\n${base64})`);
+});

@@ -16,7 +16,7 @@ const everything: SearchReturn = { min: false, max: false, all: true, count: fal
 function searchCommand(byUid: boolean): Command<SearchArguments> {
   return command({
     name: byUid ? 'UID SEARCH' : 'SEARCH',
-    capabilities: ['ESEARCH', 'SEARCHRES', 'WITHIN', 'PARTIAL', 'CONTEXT=SEARCH'],
+    capabilities: ['ESEARCH', 'SEARCHRES', 'WITHIN', 'PARTIAL', 'CONTEXT=SEARCH', 'I18NLEVEL=1'],
     states: ['selected'],
     updates: byUid ? 'all' : 'noExpunge',
 

@@ -3,7 +3,7 @@ import { formatThreads, type ThreadAlgorithm, thread as threads } from '../../ma
 import { type Command, command } from '../command.ts';
 import { decoder, searchKeys, type WireKey } from '../grammar/search-key.ts';
 import { requireUids, resolveKey } from '../search.ts';
-import { sortItems } from '../sort.ts';
+import { allKeys, sortItems } from '../sort.ts';
 
 interface ThreadArguments {
   readonly algorithm: ThreadAlgorithm;
@@ -37,7 +37,7 @@ function threadCommand(byUid: boolean): Command<ThreadArguments> {
       if (session.uidOnly) requireUids(key);
       const uids = await mail.search(view.mailbox.id, resolveKey(key, view));
       const known = view.uidsOf(view.placesOf(uids));
-      const nodes = threads(await sortItems(mail, view.mailbox.id, known, true), algorithm);
+      const nodes = threads(await sortItems(mail, view.mailbox.id, known, allKeys), algorithm);
       const text = formatThreads(nodes, byUid ? (uid) => uid : (uid) => view.place(uid) + 1);
       session.out.untagged(`THREAD${text === '' ? '' : ` ${text}`}`);
     },

@@ -104,7 +104,7 @@ function writeHeader(
 
 export function writeOctets(out: Output, label: string, octets: Buffer, partial: Partial | null): void {
   const piece = partial === null ? octets : octets.subarray(partial.offset, partial.offset + partial.length);
-  if (piece.length < 4096) out.text(`${label} {${piece.length}}\r\n${piece.toString('latin1')}`);
+  if (piece.length < 512) out.text(`${label} {${piece.length}}\r\n${piece.toString('latin1')}`);
   else {
     out.text(`${label} {${piece.length}}\r\n`);
     out.bytes(piece);
