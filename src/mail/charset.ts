@@ -132,26 +132,30 @@ export function charsetDecoder(charset: string): { write(bytes: Uint8Array): str
       end: () => decodeUtf7(held),
     };
   }
-  // Unlabelled: UTF-8 as long as it is valid, windows-1252 from the first octet that is not.
-  let utf8: TextDecoder | null = new TextDecoder('utf-8', { fatal: true });
-  const fallback = decoderOf('windows-1252')!;
+  // Unlabelled: UTF-8 as long as it is valid, windows-1252 from the piece on that is not.
+  let isWide = true;
+  let tail = Buffer.alloc(0);
+  const decode = (bytes: Uint8Array): string => {
+    isWide &&= isUtf8(bytes);
+    return decoderOf(isWide ? 'utf-8' : 'windows-1252')!.decode(bytes);
+  };
   return {
     write(bytes) {
-      if (utf8 !== null) {
-        try {
-          return utf8.decode(bytes, { stream: true });
-        } catch {
-          utf8 = null;
-        }
-      }
-      return fallback.decode(bytes);
+      const all = Buffer.concat([tail, bytes]);
+      const whole = all.length - (isWide ? unfinished(all) : 0);
+      tail = all.subarray(whole);
+      return decode(all.subarray(0, whole));
     },
-    end() {
-      try {
-        return utf8?.decode() ?? '';
-      } catch {
-        return '\ufffd';
-      }
-    },
+    end: () => decode(tail),
   };
+}
+
+/** Octets at the end that begin a UTF-8 character and do not end it. */
+function unfinished(bytes: Uint8Array): number {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const octet = bytes[bytes.length - back]!;
+    if (octet < 0x80) return 0;
+    if (octet >= 0xc0) return back < (octet >= 0xf0 ? 4 : octet >= 0xe0 ? 3 : 2) ? back : 0;
+  }
+  return 0;
 }

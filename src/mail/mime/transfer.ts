@@ -55,7 +55,8 @@ export function decodeTransfer(bytes: Buffer, encoding: string): Buffer {
 
 /** Value of each octet of base64; 64 for padding, 255 for what is passed over. */
 const base64Values = new Uint8Array(256).fill(255);
-for (const [i, c] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/='].entries()) base64Values[c.charCodeAt(0)] = i;
+const base64Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=';
+for (let i = 0; i < base64Alphabet.length; i++) base64Values[base64Alphabet.charCodeAt(i)] = i;
 
 /** RFC 2045 6.8; characters outside the alphabet are passed over; after padding it starts anew (joined bodies). */
 function base64Decoder(): TransferDecoder {

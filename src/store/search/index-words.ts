@@ -4,12 +4,14 @@ import { mimeLimits } from '../../mail/mime/reader.ts';
 import { openFile } from '../message-file.ts';
 import { type PendingRecord, searchTable } from '../tables/search.ts';
 import type { AccountWriter } from '../writer/account-writer.ts';
-import { blockEntries, signatureEntry } from './signature.ts';
+import { blockEntries, signatureEntry, withoutGone } from './signature.ts';
 import { type MessageWords, messageWords } from './words.ts';
 
 /** Messages in one transaction at most, and milliseconds spent on reading them. */
 const most = 64;
 const longest = 15;
+/** Milliseconds between rounds that take signatures of removed messages out. */
+const tidyInterval = 6 * 3_600_000;
 
 /** Puts words of messages into the search index, an account's a slice at a time. Blocks. */
 export class WordIndexer {
@@ -17,6 +19,9 @@ export class WordIndexer {
   readonly #table: ReturnType<typeof searchTable>;
   /** Contents up to here were tried in this round; those that stay are of files that are not where their row says. */
   #after = 0;
+  /** The last block that was tidied in this round. */
+  #tidied = 0;
+  #tidyAt = 0;
 
   constructor(writer: AccountWriter) {
     this.#writer = writer;
@@ -47,7 +52,29 @@ export class WordIndexer {
     }
     if (rows.length > 0) return true;
     this.#after = 0;
-    return false;
+    return this.#tidy();
+  }
+
+  /** Takes removed messages out of a block, where they are half of it. @returns whether there are more blocks to look at */
+  #tidy(): boolean {
+    if (Date.now() < this.#tidyAt) return false;
+    const block = this.#table.block(this.#tidied);
+    if (block === undefined) {
+      this.#tidied = 0;
+      this.#tidyAt = Date.now() + tidyInterval;
+      return false;
+    }
+    this.#tidied = block.id;
+    const { entries } = withoutGone(block.signatures, this.#table.has);
+    if (entries * 2 > block.entries) return true;
+    this.#writer.transaction(() => {
+      // Another process may have added to it since.
+      const now = this.#table.block(block.id - 1);
+      if (now?.id !== block.id) return;
+      const left = withoutGone(now.signatures, this.#table.has);
+      this.#table.setBlock(block.id, left.entries, left.signatures);
+    }, 'NORMAL');
+    return true;
   }
 
   #read({ contentId, mailbox, uid }: PendingRecord): MessageWords | null {

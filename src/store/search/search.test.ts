@@ -12,7 +12,7 @@ import { openStore } from '../open-store.ts';
 import { storeDefaults } from '../settings.ts';
 import type { AccountStore, MailStore } from '../store.ts';
 import { searchTable } from '../tables/search.ts';
-import { candidates, needleBits, signatureEntry } from './signature.ts';
+import { candidates, needleBits, signatureEntry, withoutGone } from './signature.ts';
 
 describe('signature', () => {
   it('never misses a needle', () => {
@@ -27,6 +27,12 @@ describe('signature', () => {
         expect(found).toContain(0xfedcba98);
       }),
     );
+  });
+
+  it('loses entries of what is gone, and no other', () => {
+    const entries = [1, 2, 0xfedcba98].map((id) => signatureEntry(id, [Buffer.from(`text ${id}`.repeat(id % 50))]));
+    const left = withoutGone(Buffer.concat(entries), (id) => id !== 2);
+    expect(left).toEqual({ entries: 2, signatures: Buffer.concat([entries[0]!, entries[2]!]) });
   });
 
   it('rarely passes what is not there', () => {

@@ -77,3 +77,17 @@ export function candidates(block: Uint8Array, bits: Uint16Array, found: number[]
     at = start + (1 << size);
   }
 }
+
+/** The block without the entries of messages that are gone. */
+export function withoutGone(
+  block: Buffer,
+  isThere: (contentId: number) => boolean,
+): { readonly entries: number; readonly signatures: Buffer } {
+  const kept: Buffer[] = [];
+  for (let at = 0; at + entryHeader <= block.length; ) {
+    const end = at + entryHeader + (1 << block[at + 4]!);
+    if (isThere(block.readUInt32LE(at))) kept.push(block.subarray(at, end));
+    at = end;
+  }
+  return { entries: kept.length, signatures: Buffer.concat(kept) };
+}

@@ -49,6 +49,8 @@ export function searchTable(db: Database) {
   const block = db.prepare<[number], { id: number; entries: number; signatures: Buffer }>(
     'SELECT id, entries, signatures FROM search_block WHERE id > ? ORDER BY id LIMIT 1',
   );
+  const removeBlock = db.prepare<[number]>('DELETE FROM search_block WHERE id = ?');
+  const has = db.prepare<[number], number>('SELECT 1 FROM search_text WHERE content_id = ?').pluck();
   const uidOf = db
     .prepare<[number, number], number>('SELECT uid FROM message INDEXED BY message_by_content WHERE content_id = ? AND mailbox_id = ?')
     .pluck();
@@ -97,6 +99,12 @@ export function searchTable(db: Database) {
         const some = entries.slice(at, at + limit);
         addBlock.run(some.length, Buffer.concat(some));
       }
+    },
+    /** Whether words of a content are here. */
+    has: (contentId: number): boolean => has.get(contentId) !== undefined,
+    setBlock(id: number, entries: number, signatures: Buffer) {
+      if (entries === 0) removeBlock.run(id);
+      else setBlock.run(entries, signatures, id);
     },
     /** The first block after an id. */
     block: (after: number) => block.get(after),
