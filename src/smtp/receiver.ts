@@ -6,6 +6,12 @@ import { HeaderGate } from './grammar/header-gate.ts';
 /** Octets beyond the size limit that are still read and dropped, so that the client hears why. */
 const patience = 64 << 20;
 
+/** Octets of a message that are kept in memory; larger ones wait in a file. */
+const inMemory = 2 << 20;
+/** Pieces smaller than this are put together first, at most so many at a time. */
+const crumb = 4096;
+const mostCrumbs = 256;
+
 /** A message as it comes in: framed, in LF form, staged. */
 export class Receiver {
   readonly #scanner: DataScanner;
@@ -14,11 +20,13 @@ export class Receiver {
   readonly #limit: number;
   readonly #hostname: string;
   #staged = true;
+  #crumbs: Uint8Array[] = [];
+  #crumbled = 0;
 
   /** @param dots DATA's transparency and end mark; not for BDAT */
   constructor(dir: string, limit: number, hostname: string, dots: boolean) {
     this.#scanner = new DataScanner(dots);
-    this.#staging = new Staging(dir);
+    this.#staging = new Staging(dir, inMemory);
     this.#limit = limit;
     this.#hostname = hostname;
   }
@@ -67,6 +75,7 @@ export class Receiver {
     }
     await this.#write(this.#gate.pass(ending));
     await this.#write(this.#gate.finish());
+    if (this.#crumbs.length > 0) await this.#staging.write(this.#gathered());
     this.#staged = false;
     return await this.#staging.finish();
   }
@@ -80,9 +89,28 @@ export class Receiver {
   #write(parts: readonly Uint8Array[]): Promise<void> | undefined {
     let waiting: Promise<void> | undefined;
     for (const part of parts) {
-      const busy = waiting === undefined ? this.#staging.write(part) : waiting.then(() => this.#staging.write(part));
-      if (busy !== undefined) waiting = busy;
+      let block: Uint8Array | null = part;
+      // A client that sends octet by octet must not make us keep a buffer for each.
+      if (this.#crumbs.length > 0 || part.length < crumb) block = this.#collect(part);
+      if (block !== null) waiting = this.#stage(block, waiting);
     }
     return waiting;
+  }
+
+  #collect(part: Uint8Array): Uint8Array | null {
+    this.#crumbs.push(part);
+    this.#crumbled += part.length;
+    return this.#crumbled >= crumb || this.#crumbs.length >= mostCrumbs ? this.#gathered() : null;
+  }
+
+  #gathered(): Uint8Array {
+    const block = this.#crumbs.length === 1 ? this.#crumbs[0]! : Buffer.concat(this.#crumbs);
+    this.#crumbs = [];
+    this.#crumbled = 0;
+    return block;
+  }
+
+  #stage(block: Uint8Array, before: Promise<void> | undefined): Promise<void> | undefined {
+    return before === undefined ? this.#staging.write(block) : before.then(() => this.#staging.write(block));
   }
 }

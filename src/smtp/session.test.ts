@@ -137,6 +137,17 @@ describe('a session on port 25', () => {
     );
   });
 
+  it('takes 1,000 recipients and not one more, and gives each mailbox one copy', async () => {
+    await begin('mta');
+    world.directory.aliases.set('@example.com', ['user1@example.com']);
+    await dialogue(['EHLO c', /LIMITS RCPTMAX=1000/], ['MAIL FROM:<a@b.example>', /^250/]);
+    talk.write(Array.from({ length: 1001 }, (_, i) => `RCPT TO:<r${i}@example.com>\r\n`).join(''));
+    for (let i = 0; i < 1000; i++) expect(await talk.reply()).toBe('250 2.1.5 Ok');
+    expect(await talk.reply()).toBe('452 4.5.3 Error: too many recipients');
+    await dialogue(['DATA', /^354/], ['Subject: x\r\n\r\n.', /^250 2\.0\.0 Ok: queued as/], ['QUIT', /^221/]);
+    expect(world.store.messages).toHaveLength(1);
+  });
+
   it('ends a session of mistakes', async () => {
     await begin('mta');
     talk.write('FOO\r\n'.repeat(10_000));
@@ -204,6 +215,18 @@ describe('a session on port 25', () => {
     expect(await talk.reply()).toMatch(/^250/);
     expect(world.store.messages[0]!.text.split('Subject: large\n\n')[1]).toBe(line.replace('\r', '').repeat(40_000));
     expect(readdirSync(world.stagingDir)).toEqual([]);
+  });
+
+  it('takes a message octet by octet', async () => {
+    await begin('mta');
+    await dialogue(['EHLO c', /^250/], ['MAIL FROM:<a@b.example>', /^250/], ['RCPT TO:<user1@example.com>', /^250/], ['DATA', /^354/]);
+    const text = `Subject: drops\r\n\r\n${'drop\r\n'.repeat(100)}.\r\n`;
+    for (const octet of text) {
+      talk.write(octet);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await talk.reply()).toMatch(/^250/);
+    expect(world.store.messages[0]!.text.split('Subject: drops\n\n')[1]).toBe('drop\n'.repeat(100));
   });
 
   it('logs a line for the session, without what must not be logged', async () => {
