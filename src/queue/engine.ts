@@ -3,7 +3,7 @@ import { migrate } from '../db/migrate.ts';
 import { type Database, openDatabase } from '../db/open.ts';
 import { transaction } from '../db/transaction.ts';
 import { noticeFor } from './notice-rule.ts';
-import { readJournal, removeJournal } from './outcome-journal.ts';
+import { journalOwners, readJournal, removeJournal } from './outcome-journal.ts';
 import { isAlive } from './process-alive.ts';
 import type { QueueId } from './queue.ts';
 import type { Spool } from './spool.ts';
@@ -245,6 +245,8 @@ export class QueueEngine {
     for (const worker of this.#worker.others(owner)) {
       if (worker.until <= now || !isAlive(worker.pid, worker.started)) this.#takeOver(worker.id);
     }
+    // One that was gone before it could even say that it lived.
+    for (const holder of this.#job.owners()) if (holder !== owner && !this.#worker.has(holder)) this.#takeOver(holder);
     for (const job of this.#job.expired(now, batch)) this.#expire(job, now);
     for (const job of this.#job.late(now, batch)) this.#warn(job);
     this.#destination.removeOld(now - 86_400_000);
@@ -291,9 +293,13 @@ export class QueueEngine {
     this.#job.warned(job.id);
   }
 
-  /** Spool files without rows: written by a process killed before its commit. */
+  /** Spool files without rows: written by a process killed before its commit. And journals of workers that held nothing. */
   removeOrphans(now: number): number {
     let count = 0;
+    const journal = join(this.#dir, 'outcome');
+    for (const owner of journalOwners(journal)) {
+      if (!this.#worker.has(owner) && !isAlive(Number.parseInt(owner, 10), '')) removeJournal(journal, owner);
+    }
     for (const id of this.#spool.old(now - 3_600_000)) {
       if (this.#message.get(id) !== undefined) continue;
       this.#spool.remove(id);

@@ -105,6 +105,15 @@ export function removeJournal(dir: string, owner: string): void {
   for (const path of journalFiles(dir, owner)) rmSync(path, { force: true });
 }
 
+/** Workers that have journals. */
+export function journalOwners(dir: string): string[] {
+  try {
+    return [...new Set(readdirSync(dir).map((name) => name.replace(/\.\d+$/, '')))];
+  } catch {
+    return [];
+  }
+}
+
 function journalFiles(dir: string, owner: string): string[] {
   let names: string[];
   try {

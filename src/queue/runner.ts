@@ -45,11 +45,14 @@ export class Runner {
   readonly #abort = new AbortController();
   readonly #timers: NodeJS.Timeout[];
   readonly #stopListening: () => void;
+  readonly #started: Promise<void>;
   #after = '';
   #pending = 0;
   #claiming: Promise<void> | null = null;
   #again = false;
   #closed = false;
+  /** Nothing is claimed before others can tell that this process lives. */
+  #known = false;
   readonly #telling = new Set<QueueId>();
 
   constructor(queue: OpenQueue, deps: RunnerDeps) {
@@ -63,11 +66,13 @@ export class Runner {
       setInterval(() => this.#guard('sweep', this.sweep()), every.sweep),
     ];
     for (const timer of this.#timers) timer.unref();
-    this.#guard('start', this.#start());
+    this.#started = this.#start();
+    this.#guard('start', this.#started);
   }
 
   async #start(): Promise<void> {
     await this.#beat(true);
+    this.#known = true;
     await this.sweep();
     await this.kick();
     const orphans = await this.#queue.thread.ask('removeOrphans', { now: this.#deps.clock.now() });
@@ -106,7 +111,7 @@ export class Runner {
   }
 
   async #claimAll(): Promise<void> {
-    while (this.#again && !this.#closed) {
+    while (this.#again && this.#known && !this.#closed) {
       this.#again = false;
       const want = this.#queue.settings.activeLimit - this.#running.size - this.#pending;
       if (want <= 0) return;
@@ -275,6 +280,7 @@ export class Runner {
 
   /** Resolves when nothing is ready or being tried here. For tests. */
   async idle(): Promise<void> {
+    await this.#started;
     do {
       await this.kick();
       await Promise.all(this.#running);

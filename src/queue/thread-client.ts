@@ -22,7 +22,7 @@ export class QueueThread {
       this.#pending.delete(answer.n);
       if ('fault' in answer) pending?.reject(errorOf(answer.fault));
       else pending?.resolve(answer.answer as never);
-      if (this.#pending.size === 0) this.#worker.unref();
+      if (this.#pending.size === 0 && this.#gone === null) this.#worker.unref();
     });
     let error = new Error('the queue thread ended');
     this.#worker.on('error', (cause) => {
@@ -50,9 +50,9 @@ export class QueueThread {
 
   async close(): Promise<void> {
     if (this.#gone !== null) return;
+    const exit = new Promise((resolve) => this.#worker.once('exit', resolve));
     const done = this.ask('close', {});
     this.#gone = new Error('the queue is closed');
-    const exit = new Promise((resolve) => this.#worker.once('exit', resolve));
     await done;
     await exit;
   }

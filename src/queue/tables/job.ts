@@ -64,6 +64,7 @@ export function jobTable(db: Database) {
   const late = db.prepare<[number, number], JobRow>('SELECT * FROM job WHERE warn_at <= ? ORDER BY warn_at LIMIT ?');
   const warned = db.prepare<[number]>('UPDATE job SET warn_at = NULL WHERE id = ?');
   const leasedBy = db.prepare<[string], JobRow>('SELECT * FROM job WHERE state = 2 AND lease_owner = ?');
+  const owners = db.prepare<[], string>('SELECT DISTINCT lease_owner FROM job WHERE state = 2').pluck();
   const unlease = db.prepare<[string]>('UPDATE job SET state = 0, lease_owner = NULL WHERE state = 2 AND lease_owner = ?');
   const hold = db.prepare<[string]>('UPDATE job SET state = 3 WHERE message_id = ? AND state IN (0, 1)');
   const release = db.prepare<[string]>('UPDATE job SET state = 1, due = 0 WHERE message_id = ? AND state = 3');
@@ -100,6 +101,8 @@ export function jobTable(db: Database) {
     late: (now: number, limit: number) => late.all(now, limit),
     warned: (id: number): void => void warned.run(id),
     leasedBy: (owner: string) => leasedBy.all(owner),
+    /** Who holds leases. */
+    owners: () => owners.all(),
     unlease: (owner: string): number => unlease.run(owner).changes,
     hold: (id: string): number => hold.run(id).changes,
     release: (id: string): number => release.run(id).changes,
