@@ -193,7 +193,7 @@ export class Account implements AccountStore {
   keywords(id: MailboxId): readonly string[] {
     const reader = this.#reader;
     reader.mailbox(id);
-    return reader.mailboxes.keywords(id);
+    return reader.mailboxes.keywords(id).map((name, letter) => (name === '' ? `keyword-${String.fromCharCode(97 + letter)}` : name));
   }
 
   changes(id: MailboxId, since: ModSeq): Changes {

@@ -22,6 +22,6 @@ export function readKeywordFile(folder: string): Map<number, string> {
 
 /** Durable on return. */
 export function writeKeywordFile(folder: string, names: readonly string[]): void {
-  const text = names.map((name, letter) => `${letter} ${name}\n`).join('');
+  const text = names.map((name, letter) => (name === '' ? '' : `${letter} ${name}\n`)).join('');
   replaceFile(join(folder, keywordFileName), text, join(folder, 'tmp', `${keywordFileName}.${process.pid}`));
 }

@@ -30,6 +30,7 @@ export function messageTable(db: Database) {
     INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const get = db.prepare<[number, number], MessageRecord>(`SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid = ?`);
+  const flagsOf = db.prepare<[number, number], FlagRecord>('SELECT uid, flags, modseq FROM message WHERE mailbox_id = ? AND uid = ?');
   const range = db.prepare<[number, number, number], MessageRecord>(
     `SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid BETWEEN ? AND ? ORDER BY uid`,
   );
@@ -81,6 +82,7 @@ export function messageTable(db: Database) {
       insert.run(mailbox, uid, flags, modseq, internalDate, saveDate, size, fileSize, behind, contentId, file, origin);
     },
     get: (mailbox: number, uid: number): MessageRecord | undefined => get.get(mailbox, uid),
+    flags: (mailbox: number, uid: number): FlagRecord | undefined => flagsOf.get(mailbox, uid),
     range: (mailbox: number, from: number, to: number): MessageRecord[] => range.all(mailbox, from, to),
     /** Uid, flags, modseq of all, in no order: walks an index that holds just these. */
     allFlags: (mailbox: number): IterableIterator<[number, number, number]> => allFlags.iterate(mailbox),

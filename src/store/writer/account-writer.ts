@@ -9,7 +9,7 @@ import { transaction } from '../../db/transaction.ts';
 import { Fault } from '../../mail/fault.ts';
 import { firstKeywordBit, flagBits, lettered, systemFlag } from '../../mail/flags.ts';
 import { columnsOf } from '../columns.ts';
-import { writeKeywordFile } from '../files/keyword-file.ts';
+import { readKeywordFile, writeKeywordFile } from '../files/keyword-file.ts';
 import { writeMailboxFile } from '../files/mailbox-file.ts';
 import { folderStamp } from '../files/stamp.ts';
 import type { StoreSettings } from '../settings.ts';
@@ -306,6 +306,14 @@ export class AccountWriter {
       known ??= this.mailboxes.keywords(mailbox.id);
       const lower = name.toLowerCase();
       let letter = known.findIndex((one) => one.toLowerCase() === lower);
+      if (letter === -1 && create && known.length < lettered) {
+        // Another program may have named letters meanwhile.
+        for (const [taken, theirs] of readKeywordFile(this.path(mailbox))) {
+          if ((known[taken] ?? '') === '') this.mailboxes.addKeyword(mailbox.id, taken, theirs);
+        }
+        known = this.mailboxes.keywords(mailbox.id);
+        letter = known.findIndex((one) => one.toLowerCase() === lower);
+      }
       if (letter === -1 && create && known.length < lettered) {
         letter = known.length;
         known.push(name);

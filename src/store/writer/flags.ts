@@ -35,7 +35,7 @@ export function store(writer: AccountWriter, request: StoreRequest): Operation<F
       const modified: number[] = [];
       let modseq = 0;
       for (const uid of request.uids) {
-        const row = writer.messages.get(mailbox.id, uid);
+        const row = writer.messages.flags(mailbox.id, uid);
         if (row === undefined) continue;
         if (request.unchangedSince !== null && row.modseq > request.unchangedSince) {
           modified.push(uid);

@@ -1,4 +1,5 @@
 import { type Dirent, lstatSync, readdirSync, renameSync } from 'node:fs';
+import { lettered } from '../../mail/flags.ts';
 import { readKeywordFile } from '../files/keyword-file.ts';
 import { baseName, bitsOfLetters, type FileName, parseFileName, splitPath, uniqueName } from '../files/name.ts';
 import { folderStamp, stampTime } from '../files/stamp.ts';
@@ -175,13 +176,16 @@ function adoptChanges(writer: AccountWriter, mailbox: MailboxRecord, changed: Co
 /** Takes names for letters from the folder's keyword file when a file name uses one we do not know. */
 function keywordLearner(writer: AccountWriter, mailbox: MailboxRecord): (letters: string | null) => void {
   let known = writer.mailboxes.keywords(mailbox.id);
-  let read = false;
   return (letters) => {
-    if (letters === null || read || !letters.split('').some((l) => l >= 'a' && l <= 'z' && (known[l.charCodeAt(0) - 97] ?? '') === ''))
-      return;
-    read = true;
+    if (letters === null || !letters.split('').some((l) => l >= 'a' && l <= 'z' && (known[l.charCodeAt(0) - 97] ?? '') === '')) return;
     for (const [letter, name] of readKeywordFile(writer.path(mailbox)))
       if ((known[letter] ?? '') === '') writer.mailboxes.addKeyword(mailbox.id, letter, name);
+    known = writer.mailboxes.keywords(mailbox.id);
+    // A letter that nobody has named still is a keyword.
+    for (const letter of letters) {
+      const code = letter.charCodeAt(0) - 97;
+      if (code >= 0 && code < lettered && (known[code] ?? '') === '') writer.mailboxes.addKeyword(mailbox.id, code, `keyword-${letter}`);
+    }
     known = writer.mailboxes.keywords(mailbox.id);
   };
 }

@@ -89,6 +89,7 @@ export class StoreThread {
   #waiting: Request[] = [];
   #timer: NodeJS.Timeout | null = null;
   #wordsTimer: NodeJS.Timeout | null = null;
+  #wordsTurn = 0;
   #lastRequest = 0;
 
   constructor(settings: StoreSettings, log: Log, send: (burst: Omit<Burst, 'logs'>) => void) {
@@ -296,10 +297,11 @@ export class StoreThread {
     }, delay);
   }
 
-  /** A slice for the search index of each account that has messages to read. */
+  /** A slice for the search index of one account that has messages to read; the next time another's. */
   #indexWords(): void {
-    for (const held of this.#open.values()) {
-      if (!held.unindexed || held.unread) continue;
+    const waiting = [...this.#open.values()].filter((held) => held.unindexed && !held.unread);
+    const held = waiting[this.#wordsTurn++ % Math.max(1, waiting.length)];
+    if (held !== undefined) {
       try {
         held.unindexed = held.indexer.slice();
       } catch (error) {
