@@ -1,13 +1,10 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { Fault } from '../mail/fault.ts';
 import type { Column } from '../store/store.ts';
 import { FetchMessage } from './fetch-message.ts';
 import type { ItemWriter } from './items/item.ts';
 import type { Session } from './session.ts';
+import { Share } from './share.ts';
 import type { Places } from './view.ts';
-
-/** Milliseconds of work until others on the loop get their turn. */
-const share = 10;
 
 /**
  * One FETCH response a message, rows to socket without anything in between. @returns false where messages were gone
@@ -29,7 +26,7 @@ export async function respond(
     const plain = writers.every((writer) => writer.text !== undefined);
     let next = 0;
     let whole = true;
-    let since = performance.now();
+    const share = new Share();
     for (const rows of mail.fetch(view.mailbox.id, uids, columns)) {
       for (const row of rows) {
         while (next < uids.length && uids[next]! < row.uid) {
@@ -41,12 +38,7 @@ export async function respond(
         if (plain) session.out.text(line(session, message, writers));
         else if (!(await respondInPieces(session, message, writers))) whole = false;
       }
-      const busy = session.out.drained();
-      if (busy !== undefined) await busy;
-      if (performance.now() - since > share) {
-        await turn();
-        since = performance.now();
-      }
+      await (session.out.drained() ?? share.next());
     }
     return whole && next === uids.length;
   } finally {
@@ -57,13 +49,11 @@ export async function respond(
 /** For UID, FLAGS, MODSEQ: no row is read at all. */
 async function respondFromView(session: Session, places: Places, writers: readonly ItemWriter[], message: FetchMessage): Promise<void> {
   const { out } = session;
+  const share = new Share();
   for (let i = 0; i < places.length; i++) {
     message.move(places[i]!, null);
     out.text(line(session, message, writers));
-    if (i % 2000 === 1999) {
-      const busy = out.drained();
-      await (busy ?? turn());
-    }
+    if (i % 1000 === 999) await (out.drained() ?? share.next());
   }
 }
 

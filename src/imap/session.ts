@@ -53,6 +53,7 @@ export class Session {
   /** A command is running; IDLE does not count. */
   busy = false;
   #stopping = false;
+  #loginTimer: NodeJS.Timeout | undefined;
   /** Where the last partial fetch of a big message stopped. */
   textPosition: TextPosition | null = null;
   /** What the client asked to hear of. */
@@ -135,6 +136,7 @@ export class Session {
   async begin(account: Account): Promise<void> {
     this.mail = await this.deps.store.open({ id: account.id, address: account.address, home: account.home, quota: account.quota });
     this.account = account;
+    clearTimeout(this.#loginTimer);
     this.log.info({ address: account.address, tls: this.connection.secure }, 'logged in');
   }
 
@@ -169,6 +171,13 @@ export class Session {
     this.connection.end();
   }
 
+  /** From now on the time to log in runs, whatever the client does meanwhile. */
+  expectLogin(): void {
+    this.started = this.deps.clock.now();
+    clearTimeout(this.#loginTimer);
+    this.#loginTimer = setTimeout(() => this.bye('Disconnected for inactivity during authentication.'), this.settings.loginTimeout);
+  }
+
   /** Ends the session now or, while a command runs, after it. */
   stop(): void {
     this.#stopping = true;
@@ -176,6 +185,7 @@ export class Session {
   }
 
   async run(): Promise<void> {
+    this.expectLogin();
     try {
       this.out.untagged(`OK [CAPABILITY ${capabilityList(this)}] ${this.settings.hostname} ready.`);
       this.out.flush();
@@ -189,6 +199,7 @@ export class Session {
     } catch (error) {
       if (!(error instanceof Fault)) this.reportBug(error);
     } finally {
+      clearTimeout(this.#loginTimer);
       const { address } = this.account ?? { address: null };
       this.forget();
       this.out.flush();

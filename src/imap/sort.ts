@@ -1,10 +1,8 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { MailboxId } from '../mail/numbers.ts';
 import { type SortCriterion, type SortItem, type SortKey, sortMessages } from '../mail/sort.ts';
 import type { AccountStore } from '../store/store.ts';
-
-const share = 10;
+import { Share } from './share.ts';
 
 /** Where a criterion's value lies in the row's sort keys; those that are not there come with every row. */
 const fields: Partial<Record<SortKey, keyof SortKeys>> = {
@@ -49,15 +47,12 @@ export async function sortItems(
   read: ((json: string) => SortKeys) | null,
 ): Promise<SortItem[]> {
   const items: SortItem[] = [];
-  let since = performance.now();
+  const share = new Share();
   for (const rows of mail.fetch(id, uids, read === null ? [] : ['sortKeys'])) {
     for (const { uid, internalDate, size, sortKeys } of rows) {
       items.push({ uid, internalDate, size, keys: (read === null ? null : read(sortKeys!)) as SortKeys });
     }
-    if (performance.now() - since > share) {
-      await turn();
-      since = performance.now();
-    }
+    await share.next();
   }
   return items;
 }

@@ -15,7 +15,7 @@ import type { Session } from '../session.ts';
 /** Stores messages the client sends: all or none. RFC 9051 6.3.12, RFC 3502, RFC 4315 3 */
 export const append = command({
   name: 'APPEND',
-  capabilities: ['UIDPLUS', 'MULTIAPPEND', 'APPENDLIMIT', 'CATENATE'],
+  capabilities: ['UIDPLUS', 'MULTIAPPEND', 'APPENDLIMIT', 'CATENATE', 'URL-PARTIAL'],
   states: ['authenticated', 'selected'],
 
   parse(line) {

@@ -3,6 +3,7 @@ import { command } from '../command.ts';
 import { type ListArguments, listArguments } from '../grammar/list.ts';
 import { mailboxPattern } from '../mailbox-pattern.ts';
 import type { Session } from '../session.ts';
+import { Share } from '../share.ts';
 import { statusResponse } from '../status-response.ts';
 
 /** RFC 9051 6.3.9, RFC 5258, RFC 5819, RFC 6154 5 */
@@ -22,11 +23,13 @@ export const list = command({
     const matches = matcher(session, args);
     const returns = args.returns ?? { subscribed: false, children: true, specialUse: true, status: [] };
     const names = new Names(session);
+    const below = args.recursive ? names.below(args, matches) : null;
+    const share = new Share();
     for (const [name, mailbox] of names.all) {
       if (!matches(name)) continue;
       const subscribed = names.subscribed.has(name);
       const selected = (!args.subscribed || subscribed) && (!args.specialUse || mailbox?.specialUse != null);
-      const childInfo = args.recursive ? names.childInfo(name, args, matches) : [];
+      const childInfo = below === null ? [] : [...below].filter(([, above]) => above.has(name)).map(([option]) => option);
       if (!selected && childInfo.length === 0) continue;
       if (mailbox === null && !args.subscribed && childInfo.length === 0) continue;
       const attributes: string[] = [];
@@ -39,7 +42,7 @@ export const list = command({
       out.untagged(`LIST (${attributes.join(' ')}) "${settings.separator}" ${session.toWire(name)}${info}`);
       if (returns.status.length > 0 && mailbox?.selectable && selected) {
         out.untagged(statusResponse(session, mailbox, returns.status));
-        await out.drained();
+        await (out.drained() ?? share.next());
       }
     }
   },
@@ -61,14 +64,15 @@ class Names {
     for (const name of this.subscribed) for (const above of ancestors(name)) if (!this.all.has(above)) this.all.set(above, null);
   }
 
-  /** Which criteria hold for a name below that the pattern does not show itself. RFC 5258 3.5 */
-  childInfo(name: string, { subscribed, specialUse }: ListArguments, matches: (name: string) => boolean): string[] {
-    const info = [];
-    const prefix = `${name}/`;
-    if (subscribed && [...this.subscribed].some((below) => below.startsWith(prefix) && !matches(below))) info.push('SUBSCRIBED');
-    if (specialUse && [...this.all].some(([below, m]) => m?.specialUse != null && below.startsWith(prefix) && !matches(below)))
-      info.push('SPECIAL-USE');
-    return info;
+  /** By criterion: the names it holds for further down, of what the pattern does not show itself. RFC 5258 3.5 */
+  below({ subscribed, specialUse }: ListArguments, matches: (name: string) => boolean): Map<string, Set<string>> {
+    const above = (names: Iterable<string>): Set<string> =>
+      new Set([...names].filter((name) => !matches(name)).flatMap((name) => [...ancestors(name)]));
+    const found = new Map<string, Set<string>>();
+    if (subscribed) found.set('SUBSCRIBED', above(this.subscribed));
+    if (specialUse)
+      found.set('SPECIAL-USE', above([...this.all].flatMap(([name, mailbox]) => (mailbox?.specialUse == null ? [] : [name]))));
+    return found;
   }
 }
 

@@ -6,6 +6,7 @@ import { type Command, command } from '../command.ts';
 import { storeFlags } from '../grammar/flags.ts';
 import { formatNumbers, type SequenceSet, sequenceSet } from '../grammar/sequence-set.ts';
 import type { Session } from '../session.ts';
+import { Share } from '../share.ts';
 import { sendKeywords } from '../updates.ts';
 
 interface StoreArguments {
@@ -63,6 +64,7 @@ async function run({ set, unchangedSince, silent, change }: StoreArguments, sess
   sendKeywords(session, view);
   const before = silent ? rows.map((row) => expected(view.flags[view.place(row.uid)] ?? 0, change)) : [];
   view.learn(rows);
+  const share = new Share();
   const unseen = silent && unchangedSince === null;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
@@ -77,7 +79,7 @@ async function run({ set, unchangedSince, silent, change }: StoreArguments, sess
       ...(condstore ? [`MODSEQ (${row.modSeq})`] : []),
     ];
     if (parts.length > 0) out.text(`${session.fetchHead(view, at)}${parts.join(' ')})\r\n`);
-    if (i % 1000 === 999) await out.drained();
+    if (i % 1000 === 999) await (out.drained() ?? share.next());
   }
   if (modified.length > 0) {
     const numbers = byUid ? modified : view.placesOf(modified).map((at) => at + 1);

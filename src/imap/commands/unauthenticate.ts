@@ -12,7 +12,7 @@ export const unauthenticate = command({
     // Everything but TLS ought to end, and deflated input cannot be told from what follows it.
     if (session.connection.compressed) return { no: '[CANNOT] Not while compression is active' };
     session.forget();
-    session.started = session.deps.clock.now();
+    session.expectLogin();
     return;
   },
 });

@@ -1,0 +1,19 @@
+import { setImmediate as turn } from 'node:timers/promises';
+
+/** Milliseconds of work at a stretch. */
+const stretch = 10;
+
+/** Lets the other sessions of the process have their turn during long work. */
+export class Share {
+  #since = performance.now();
+
+  /** To be awaited now and then; a promise only when the time is up. */
+  next(): Promise<void> | undefined {
+    return performance.now() - this.#since > stretch ? this.#yield() : undefined;
+  }
+
+  async #yield(): Promise<void> {
+    await turn();
+    this.#since = performance.now();
+  }
+}
