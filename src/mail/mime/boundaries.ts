@@ -16,7 +16,7 @@ export class Boundaries {
   readonly #root: Branch = { next: new Map(), depths: [] };
   #open: { boundary: Buffer; depth: number }[] = [];
   /** How many open boundaries begin with an octet: most lines are told apart by it. */
-  readonly #firsts = new Uint16Array(256);
+  #firsts: Uint16Array | null = null;
 
   get size(): number {
     return this.#open.length;
@@ -35,12 +35,13 @@ export class Boundaries {
     }
     branch.depths.push(depth);
     this.#open.push({ boundary: octets, depth });
+    this.#firsts ??= new Uint16Array(256);
     this.#firsts[octets[0]!]!++;
   }
 
   /** Whether a boundary may begin so. */
   beginsWith(octet: number): boolean {
-    return this.#firsts[octet]! > 0;
+    return this.#firsts !== null && this.#firsts[octet]! > 0;
   }
 
   /** Forgets the boundaries of multiparts at `depth` and deeper. */
@@ -52,7 +53,7 @@ export class Boundaries {
       for (let i = path.length - 1; i > 0 && path[i]!.depths.length === 0 && path[i]!.next.size === 0; i--)
         path[i - 1]!.next.delete(last.boundary[i - 1]!);
       this.#open.pop();
-      this.#firsts[last.boundary[0]!]!--;
+      this.#firsts![last.boundary[0]!]!--;
     }
   }
 

@@ -10,14 +10,19 @@ const longest = 256;
 
 /** The start of a text part as one line of at most 256 characters. RFC 8970 3.2 */
 export function previewOf(part: Part, octets: Buffer): string {
-  const decoded = decodeTransfer(octets.subarray(0, previewOctets), part.encoding);
-  const text = decodeCharset(decoded, paramText(part.params, 'charset') ?? '');
-  const plain = part.subtype === 'html' ? htmlText(text) : text;
-  const folded = plain
-    .slice(0, 4096)
-    .replace(/[\s\u200b-\u200f\u2028-\u202e\ufeff\p{Cc}]+/gu, ' ')
-    .trim();
-  return cut(folded.replace(/\ufffd+$/, ''));
+  // Mostly the first thousand octets say it; more only where they are white space and markup.
+  for (const look of [octets.length > 2048 && part.subtype !== 'html' ? 1024 : previewOctets, previewOctets]) {
+    const decoded = decodeTransfer(octets.subarray(0, look), part.encoding);
+    const text = decodeCharset(decoded, paramText(part.params, 'charset') ?? '');
+    const plain = part.subtype === 'html' ? htmlText(text) : text;
+    const folded = plain
+      .slice(0, 4096)
+      .replace(/[\s\u200b-\u200f\u2028-\u202e\ufeff\p{Cc}]+/gu, ' ')
+      .trim()
+      .replace(/\ufffd+$/, '');
+    if (folded.length >= longest || look === previewOctets) return cut(folded);
+  }
+  return '';
 }
 
 /** At most 256 UTF-16 units, no character halved. */

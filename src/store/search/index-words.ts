@@ -16,7 +16,7 @@ const tidyInterval = 6 * 3_600_000;
 /** Puts words of messages into the search index, an account's a slice at a time. Blocks. */
 export class WordIndexer {
   readonly #writer: AccountWriter;
-  readonly #table: ReturnType<typeof searchTable>;
+  #prepared: ReturnType<typeof searchTable> | null = null;
   /** Contents up to here were tried in this round; those that stay are of files that are not where their row says. */
   #after = 0;
   /** The last block that was tidied in this round. */
@@ -25,7 +25,11 @@ export class WordIndexer {
 
   constructor(writer: AccountWriter) {
     this.#writer = writer;
-    this.#table = searchTable(writer.db);
+  }
+
+  get #table(): ReturnType<typeof searchTable> {
+    this.#prepared ??= searchTable(this.#writer.db);
+    return this.#prepared;
   }
 
   /** @returns whether there may be more */
