@@ -2,6 +2,7 @@ import type { Claim, Claimed, Finish, NewRows, NoticesDue } from './engine.ts';
 import type { QueueId } from './queue.ts';
 import type { SpoolSource } from './spool.ts';
 import type { Notice } from './tables/recipient.ts';
+import type { TraceEvent } from './tables/trace.ts';
 import type { WorkerRow } from './tables/worker.ts';
 
 /** What the queue's thread is asked to do, and what it answers. */
@@ -21,6 +22,7 @@ export interface Operations {
   flush: { ask: { id: string | null }; answer: number };
   flushDestination: { ask: { destination: string }; answer: number };
   stats: { ask: Record<string, never>; answer: ReturnType<import('./engine.ts').QueueEngine['stats']> };
+  trace: { ask: { events: readonly TraceEvent[] }; answer: undefined };
   close: { ask: Record<string, never>; answer: undefined };
 }
 

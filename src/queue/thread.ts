@@ -3,6 +3,7 @@ import { sqliteFault } from '../db/open.ts';
 import { Fault } from '../mail/fault.ts';
 import { QueueEngine } from './engine.ts';
 import { Spool, spoolFault } from './spool.ts';
+import { openTrace } from './tables/trace.ts';
 import type { Answer, Ask } from './thread-protocol.ts';
 
 /** The queue's thread: takes whatever waits, writes and syncs all its files together, commits all its rows together. */
@@ -11,6 +12,7 @@ const spool = new Spool(spoolDir);
 const engine = new QueueEngine(dir, spool);
 const port = parentPort!;
 
+let traces: ReturnType<typeof openTrace> | null = null;
 let waiting: Ask[] = [];
 let busy = false;
 
@@ -62,11 +64,25 @@ async function runBatch(asks: readonly Ask[]): Promise<void> {
     if (step.ask.op === 'notified' && step.answer === false) discard(step.ask);
     port.postMessage(step.error === undefined ? ({ n: step.ask.n, answer: step.answer } satisfies Answer) : failure(step));
   }
+  trace(asks);
   const last = asks.find((ask) => ask.op === 'close');
   if (last !== undefined) {
     engine.close();
+    traces?.close();
     spool.close();
     port.close();
+  }
+}
+
+/** Not part of the transaction: it is another database, and nothing depends on it. */
+function trace(asks: readonly Ask[]): void {
+  const events = asks.flatMap((ask) => (ask.op === 'trace' ? ask.ask.events : []));
+  if (events.length === 0) return;
+  try {
+    traces ??= openTrace(dir);
+    traces.add(events);
+  } catch {
+    // No room, or a damaged file: mail goes on.
   }
 }
 
@@ -136,6 +152,7 @@ function perform({ ask, size }: Step): unknown {
       return engine.flushDestination(ask.ask.destination);
     case 'stats':
       return engine.stats();
+    case 'trace':
     case 'close':
       return undefined;
   }

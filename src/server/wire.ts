@@ -12,6 +12,7 @@ import type { Connection } from '../net/connection.ts';
 import type { LimitReached } from '../net/connection-limits.ts';
 import { createDns } from '../net/dns-resolver.ts';
 import { pop3Service } from '../pop3/service.ts';
+import { TraceLog } from '../queue/trace-log.ts';
 import { smtpService } from '../smtp/service.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Bus } from './bus.ts';
@@ -45,8 +46,10 @@ export interface RoomDeps {
 }
 
 /** The one place where implementations meet. */
-export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
+export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Rooms {
   const clock = systemClock;
+  const trace = new TraceLog(clock);
+  const log = trace.wrap(plainLog);
   mkdirSync(stagingDir(config), { recursive: true, mode: 0o700 });
   clearStaging(stagingDir(config));
   const directory = openDirectory(directorySlice(config), log);
@@ -54,6 +57,7 @@ export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
   const dns = createDns(dnsSlice(config), clock);
   const outbound = startOutbound(config, { clock, log, dns, directory, store });
   const { queue } = outbound;
+  trace.attach(outbound.queue.thread);
   const authenticator = meteredAuthenticator(
     createAuthenticator(authSlice(config), { directory, log, clock, channel: throttleChannel(bus), secret: directory.secret('auth') }),
   );
@@ -99,6 +103,7 @@ export function wireRooms(config: Config, { bus, log }: RoomDeps): Rooms {
     async close(deadlineMs) {
       await Promise.all([...Object.values(services), ...former, pickup, outbound].map((service) => service.close(deadlineMs)));
       await authenticator.close();
+      await trace.close();
       await queue.close();
       await store.close();
       directory.close();

@@ -69,6 +69,11 @@ describe('sendmail', () => {
     const [bounce] = await inbox('ann', 1);
     expect(bounce).toMatch(/Status: 5\.1\.1/);
     expect(bounce).toContain('lost');
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    const story = await cli(['trace', 'nobody@example.com']);
+    expect(story.code).toBe(0);
+    expect(story.out).toMatch(/ failed .*reply="550 5\.1\.1[^]* sender notified .*dsn=(\w+)[^]* \1 delivered /);
+    expect((await cli(['trace', 'someone@else.example'])).code).toBe(1);
   });
 
   it('answers mailq and newaliases, and refuses what it does not know', async () => {

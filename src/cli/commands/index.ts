@@ -13,6 +13,7 @@ import { pw } from './pw.ts';
 import { queue } from './queue.ts';
 import { relayTest } from './relay-test.ts';
 import { sendmail } from './sendmail.ts';
+import { trace } from './trace.ts';
 import { user } from './user.ts';
 
 export const commands: readonly CommandFile[] = [
@@ -31,4 +32,5 @@ export const commands: readonly CommandFile[] = [
   sendmail,
   dkim,
   dns,
+  trace,
 ];
