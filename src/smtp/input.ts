@@ -23,7 +23,7 @@ export class Input {
     return this.#buffer.length + this.#connection.buffered;
   }
 
-  /** Next line without its CRLF; null at the end of input. A line ends with CRLF only (RFC 5321 2.3.8); anything else is said. @throws Fault timedOut */
+  /** Next line without its CRLF; null at the end of input. A line ends with CRLF (RFC 5321 2.3.8), a typed one with LF; anything else is said. @throws Fault timedOut */
   async line(limit: number, timeoutMs: number): Promise<Buffer | LineDefect | null> {
     const deadline = performance.now() + timeoutMs;
     let from = 0;
@@ -34,10 +34,13 @@ export class Input {
         const line = this.#buffer.subarray(0, end);
         // An idle session must not hold on to what it has read.
         this.#buffer = end + 1 === this.#buffer.length ? none : this.#buffer.subarray(end + 1);
-        if (line[end - 1] !== CR) return 'bareLf';
+        const length = line[end - 1] === CR ? end - 1 : end;
+        // QUIRK: openssl s_client without -crlf sends what is typed with LF alone (OpenSSL 3, 2026-11). A line that
+        // came by itself is a person's; with more behind it, it may be somebody else's message.
+        if (length === end && this.buffered > 0) return 'bareLf';
         // Length before content: the first part of a long line is gone by now.
-        if (skipped + end - 1 > limit) return 'tooLong';
-        const text = line.subarray(0, end - 1);
+        if (skipped + length > limit) return 'tooLong';
+        const text = line.subarray(0, length);
         return text.includes(CR) ? 'bareCr' : text;
       }
       // Its first part is dropped; the CR that may belong to the end is kept.
