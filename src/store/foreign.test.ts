@@ -20,6 +20,7 @@ import type { AccountId, MailboxId, Uid } from '../mail/numbers.ts';
 import { openStore } from './open-store.ts';
 import { storeDefaults } from './settings.ts';
 import type { AccountStore, MailStore } from './store.ts';
+import { verifyAccount } from './verify.ts';
 
 let dir: string;
 let store: MailStore;
@@ -107,6 +108,7 @@ describe('another program', () => {
     await add('one');
     const [name] = names('new');
     writeFileSync(join(root, 'cur', `${name}:2,S`), text('copy'));
+    await new Promise((resolve) => setTimeout(resolve, 150));
     await mail.refresh(id);
     expect(uids()).toEqual([1, 2]);
     expect(await read(1)).toBe(text('one'));
@@ -158,6 +160,40 @@ describe('another program', () => {
     await heard;
     expect(performance.now() - began).toBeLessThan(1000);
     expect(uids()).toEqual([1]);
+  });
+});
+
+describe('a program that renames all the time', () => {
+  it('leads to no false expunge, no second message', async () => {
+    const all = Array.from({ length: 300 }, (_, i) => ({ message: stagedBytes(Buffer.from(text(`m${i}`))), flags: ['\\Seen'] }));
+    await mail.append('INBOX', all);
+    let flips = 0;
+    const until = Date.now() + 4000;
+    while (Date.now() < until) {
+      for (let i = 0; i < 10; i++) {
+        const list = names('cur');
+        const from = list[(flips * 7919) % list.length]!;
+        // Ours may have renamed it meanwhile.
+        const to = from.replace(/:2,(S?)$/, (_, seen: string) => (seen === '' ? ':2,S' : ':2,'));
+        if (existsSync(join(root, 'cur', from))) renameSync(join(root, 'cur', from), join(root, 'cur', to));
+        flips++;
+      }
+      await mail.store(id, [1 + (flips % 300)], { op: 'add', flags: ['\\Flagged'] });
+      await mail.refresh(id);
+    }
+    expect(uids()).toEqual(all.map((_, i) => i + 1));
+    expect(mail.changes(id, 0 as never).expunged).toEqual([]);
+    const settings = { ...storeDefaults };
+    const owner = { address: 'a@example.com', home: join(dir, 'a') };
+    await expect
+      .poll(
+        async () => {
+          await mail.refresh(id);
+          return verifyAccount(owner, settings);
+        },
+        { timeout: 10_000, interval: 200 },
+      )
+      .toEqual([]);
   });
 });
 

@@ -6,5 +6,15 @@ export function folderStamp(path: string): string {
   return stat === undefined ? '' : `${stat.ino}.${stat.mtimeNs}.${stat.ctimeNs}`;
 }
 
+/**
+ * Whether a stamp is so old that a change now would give another one. Clocks of file systems tick every few milliseconds,
+ * some only every second or two: those show no fractions.
+ */
+export function isAtRest(stamp: string, now: number): boolean {
+  const nanoseconds = BigInt(stamp.split('.')[1] ?? 0);
+  const age = now - Number(nanoseconds / 1_000_000n);
+  return age > (nanoseconds % 1_000_000_000n === 0n ? 2500 : 100);
+}
+
 /** Milliseconds since 1970 of the mtime in a stamp. */
 export const stampTime = (stamp: string): number => Number(BigInt(stamp.split('.')[1] ?? 0) / 1_000_000n);

@@ -2,7 +2,7 @@ import { type Dirent, lstatSync, readdirSync, renameSync } from 'node:fs';
 import { lettered } from '../../mail/flags.ts';
 import { readKeywordFile } from '../files/keyword-file.ts';
 import { baseName, bitsOfLetters, type FileName, parseFileName, splitPath, uniqueName } from '../files/name.ts';
-import { folderStamp, stampTime } from '../files/stamp.ts';
+import { folderStamp, isAtRest, stampTime } from '../files/stamp.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { FileRecord } from '../tables/message.ts';
 import type { AccountWriter } from './account-writer.ts';
@@ -34,7 +34,9 @@ interface Listing {
   readonly names: readonly string[];
   readonly newStamp: string;
   readonly curStamp: string;
-  /** Nothing changed while it was read. */
+  /** Nothing changed while it was read, as far as stamps tell. */
+  readonly unchanged: boolean;
+  /** And they tell for certain. */
   readonly atRest: boolean;
 }
 
@@ -42,7 +44,9 @@ const reported = new Set<string>();
 
 function list(writer: AccountWriter, mailbox: MailboxRecord, parts: readonly ('new' | 'cur')[]): Listing {
   const stamps = (): [string, string] => [folderStamp(writer.path(mailbox, 'new')), folderStamp(writer.path(mailbox, 'cur'))];
+  const began = Date.now();
   const [newStamp, curStamp] = stamps();
+  const wasAtRest = isAtRest(newStamp, began) && isAtRest(curStamp, began);
   const names: string[] = [];
   for (const part of parts) {
     for (const entry of entries(writer.path(mailbox, part))) {
@@ -56,7 +60,8 @@ function list(writer: AccountWriter, mailbox: MailboxRecord, parts: readonly ('n
     }
   }
   const [newAfter, curAfter] = stamps();
-  return { names, newStamp, curStamp, atRest: newStamp === newAfter && curStamp === curAfter };
+  const unchanged = newStamp === newAfter && curStamp === curAfter;
+  return { names, newStamp, curStamp, unchanged, atRest: unchanged && wasAtRest };
 }
 
 function entries(path: string): Dirent[] {
@@ -106,12 +111,12 @@ export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySe
       compared = compare(rows, listing.names, mailbox);
     }
     // With something missing the stamps stay as they were: who opens the mailbox next looks again.
-    if (listing.atRest && compared.missing.every((uid) => missedBefore.has(uid)))
+    if (listing.unchanged && compared.missing.every((uid) => missedBefore.has(uid)))
       writer.mailboxes.setScanned(id, listing.newStamp, listing.curStamp, parts.length === 2 ? started : mailbox.scanned);
     const known = writer.mailboxes.get(id)!;
     writer.touch(known);
     adoptChanges(writer, known, compared.changed);
-    const unread = adoptFiles(writer, known, compared.unknown, recovering);
+    const unread = adoptFiles(writer, known, [...compared.unknown, ...copies(writer, known, compared, listing.atRest)], recovering);
     const missing: number[] = [];
     const gone: number[] = [];
     for (const uid of compared.missing) (missedBefore.has(uid) && listing.atRest ? gone : missing).push(uid);
@@ -123,6 +128,8 @@ export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySe
 interface Compared {
   readonly changed: { readonly row: FileRecord; readonly file: string; readonly parsed: FileName }[];
   readonly unknown: { readonly file: string; readonly parsed: FileName }[];
+  /** Second names of a message. */
+  readonly twins: { readonly row: FileRecord; readonly kept: string; readonly file: string; readonly parsed: FileName }[];
   readonly missing: number[];
 }
 
@@ -131,6 +138,7 @@ function compare(rows: readonly FileRecord[], names: readonly string[], mailbox:
   const seen = new Map<number, string>();
   const changed: Compared['changed'] = [];
   const unknown: Compared['unknown'] = [];
+  const twins: Compared['twins'] = [];
   for (const file of names) {
     const parsed = parseFileName(splitPath(file).name);
     const row = parsed.uidValidity === mailbox.uidValidity && parsed.uid !== null ? byUid.get(parsed.uid) : undefined;
@@ -140,9 +148,10 @@ function compare(rows: readonly FileRecord[], names: readonly string[], mailbox:
     }
     const other = seen.get(row.uid);
     if (other !== undefined) {
-      // One message under two names: the name in its row counts, or the first one found.
+      // One message under two names: renamed while the folder was read, or a copy. The name in its row counts, or the first one found.
+      const second = file === row.file ? other : file;
       if (file === row.file) seen.set(row.uid, file);
-      unknown.push({ file: file === row.file ? other : file, parsed });
+      twins.push({ row, kept: seen.get(row.uid)!, file: second, parsed: parseFileName(splitPath(second).name) });
       continue;
     }
     seen.set(row.uid, file);
@@ -150,7 +159,16 @@ function compare(rows: readonly FileRecord[], names: readonly string[], mailbox:
   }
   const missing = rows.filter((row) => !seen.has(row.uid) && row.origin === null).map((row) => row.uid);
   const settled = changed.filter(({ row, file }) => seen.get(row.uid) === file);
-  return { changed: settled, unknown, missing };
+  return { changed: settled, unknown, twins, missing };
+}
+
+/**
+ * Second names that are files of their own. Only a folder at rest shows which: in one that changes, the first name may be the
+ * one that is gone, and taking the second for a copy would take the message's only file. The next scan shows more.
+ */
+function copies(writer: AccountWriter, mailbox: MailboxRecord, { twins }: Compared, atRest: boolean): Compared['unknown'] {
+  const exists = (file: string): boolean => lstatSync(writer.path(mailbox, file), { throwIfNoEntry: false }) !== undefined;
+  return atRest ? twins.filter(({ kept, file }) => exists(kept) && exists(file)) : [];
 }
 
 /** Names changed by another program: its flags count unless ours are still on their way to the disk. */
