@@ -21,10 +21,10 @@ export function sendNumbers(session: Session, name: string, found: Found): void 
   session.out.untagged(`${name}${numbers.length === 0 ? '' : ` ${numbers.join(' ')}`}${modSeq}`);
 }
 
-/** RFC 4731 3.1, RFC 7162 3.1.10, RFC 9394 3.1; of a SORT, first and last are by its order. RFC 5267 3 */
-export function sendExtended(session: Session, found: Found, { min, max, all, count, partial }: SearchReturn): void {
+/** RFC 4731 3.1, RFC 7162 3.1.10, RFC 9394 3.1; of a SORT, first and last are by its order. RFC 5267 3 @param origin RFC 7377 2.1 */
+export function sendExtended(session: Session, found: Found, { min, max, all, count, partial }: SearchReturn, origin = ''): void {
   const numbers = numbersOf(found);
-  const words = [`ESEARCH (TAG ${JSON.stringify(session.tag)})`];
+  const words = [`ESEARCH (TAG ${JSON.stringify(session.tag)}${origin === '' ? '' : ` ${origin}`})`];
   if (found.byUid) words.push('UID');
   const shown: number[] = [];
   if (numbers.length > 0) {

@@ -3,6 +3,7 @@ import { firstKeywordBit, lettered, systemFlags } from '../mail/flags.ts';
 import type { ModSeq, SequenceNumber, Uid } from '../mail/numbers.ts';
 import type { AccountStore, Changes, FlagRow, Mailbox, MailboxSnapshot } from '../store/store.ts';
 import type { SearchContext } from './context.ts';
+import { utf8 } from './grammar/format.ts';
 import { resolveRanges, type SequenceSet } from './grammar/sequence-set.ts';
 
 /** Places in the view (sequence number - 1), ascending. */
@@ -234,7 +235,7 @@ export class View {
     }
     if (this.moreKeywords.size > 0) {
       const more = this.moreKeywords.get(this.uids[at]!);
-      if (more !== undefined && more.length > 0) text = [...(text === '' ? [] : [text]), ...more].join(' ');
+      if (more !== undefined && more.length > 0) text = [...(text === '' ? [] : [text]), ...more.map(utf8)].join(' ');
     }
     if (withRecent && this.#recent.length > 0 && this.isRecent(this.uids[at]!)) return text === '' ? '\\Recent' : `${text} \\Recent`;
     return text;
@@ -254,7 +255,7 @@ export class View {
     for (let n = 0; n < lettered; n++) {
       if ((bits & (1 << (firstKeywordBit + n))) === 0) continue;
       const name = this.keywords[n] ?? this.#mail.keywords(this.mailbox.id)[n];
-      if (name !== undefined) names.push(name);
+      if (name !== undefined) names.push(utf8(name));
     }
     return names;
   }

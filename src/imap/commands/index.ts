@@ -11,6 +11,7 @@ import { copy, move, uidCopy, uidMove } from './copy.ts';
 import { create } from './create.ts';
 import { deleteMailbox } from './delete.ts';
 import { enable } from './enable.ts';
+import { esearch } from './esearch.ts';
 import { expunge, uidExpunge } from './expunge.ts';
 import { fetch, uidFetch } from './fetch.ts';
 import { id } from './id.ts';
@@ -67,6 +68,7 @@ const rows: readonly AnyCommand[] = [
   uidExpunge,
   search,
   uidSearch,
+  esearch,
   cancelUpdate,
   fetch,
   uidFetch,
