@@ -11,6 +11,7 @@ import { explicitHome, homeTemplate, splitSubaddress } from './home.ts';
 import { type Management, management } from './management.ts';
 import { foldAddress, foldDomain, parseQuota } from './names.ts';
 import { Remembered } from './remembered.ts';
+import { type Sharing, sharing } from './sharing.ts';
 import { aliasTable } from './tables/alias.ts';
 import { domainTable } from './tables/domain.ts';
 import { secretTable } from './tables/secret.ts';
@@ -33,6 +34,7 @@ export interface DirectorySettings {
 /** The tables of domains, users and aliases. A row counts from its commit on, in every process. */
 export interface Directory extends DirectorySource {
   readonly manage: Management;
+  readonly sharing: Sharing;
   /** 32 random octets under a name, the same for all processes and after restarts. */
   secret(name: string): Uint8Array;
 }
@@ -142,6 +144,7 @@ function directory(db: Database, settings: DirectorySettings, homeOf: (address: 
     expand: (address) => ask(() => expansion(address)),
     maySendAs: (sender, reversePath) => ask(() => maySendAs(sender, reversePath)),
     watch: changes.watch,
+    sharing: sharing(db, remembered),
     manage: management(db, tables, homeOf, (address) => {
       remembered.clear();
       changes.announce(address);

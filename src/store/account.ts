@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import { Fault } from '../mail/fault.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
+import type { Acl } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
 import { fetchRows } from './fetch.ts';
 import { placeOf } from './files/name.ts';
@@ -15,6 +16,7 @@ import { searchMailbox } from './search.ts';
 import type { StoreSettings } from './settings.ts';
 import type {
   AccountStore,
+  Annotation,
   Appended,
   ChangeFeed,
   Changes,
@@ -300,6 +302,26 @@ export class Account implements AccountStore {
   usage(): { readonly bytes: number; readonly messages: number } {
     const { bytes, messages } = this.#reader.account.get();
     return { bytes, messages };
+  }
+
+  metadata(id: MailboxId | null): readonly Annotation[] {
+    return this.#reader.metadata.of(id ?? 0);
+  }
+
+  async setMetadata(id: MailboxId | null, changes: Parameters<AccountStore['setMetadata']>[1]): Promise<void> {
+    await this.#call('setMetadata', { mailbox: id, changes });
+  }
+
+  acl(id: MailboxId): Acl {
+    return this.#reader.acls.of(id);
+  }
+
+  async setAcl(id: MailboxId, identifier: string, op: 'add' | 'remove' | 'replace' | 'forget', rights: string): Promise<void> {
+    await this.#call('setAcl', { mailbox: id, identifier, op, rights });
+  }
+
+  aclIdentifiers(): readonly string[] {
+    return this.#reader.acls.identifiers();
   }
 
   watch(id: MailboxId | null, listener: () => void): () => void {

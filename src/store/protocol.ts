@@ -1,5 +1,6 @@
 import type { FaultKind } from '../mail/fault.ts';
 import type { StoreSettings } from './settings.ts';
+import type { SetAclRequest, SetMetadataRequest } from './writer/annotations.ts';
 import type { AppendedTo, AppendRequest } from './writer/append.ts';
 import type { CopiedTo, CopyRequest } from './writer/copy.ts';
 import type { ExpungeRequest, FlagColumns, StoreRequest } from './writer/flags.ts';
@@ -19,6 +20,8 @@ export interface Commands {
   delete: { request: { name: string }; result: void };
   subscribe: { request: { name: string; subscribed: boolean }; result: void };
   setSpecialUse: { request: { name: string; specialUse: string | null }; result: void };
+  setMetadata: { request: SetMetadataRequest; result: void };
+  setAcl: { request: SetAclRequest; result: void };
   /** Looks at the folder of a mailbox, or at the list of folders (`mailbox` null). */
   scan: { request: { mailbox: number | null; missing: readonly number[] }; result: ScanResult };
   /** Reads the whole index of a mailbox, for a view. */

@@ -4,9 +4,11 @@ import { type Database, openDatabase } from '../db/open.ts';
 import { dataVersion } from '../db/transaction.ts';
 import { Fault } from '../mail/fault.ts';
 import { accountTable } from './tables/account.ts';
+import { aclTable } from './tables/acl.ts';
 import { contentTable } from './tables/content.ts';
 import { type MailboxRecord, mailboxTable } from './tables/mailbox.ts';
 import { messageTable } from './tables/message.ts';
+import { metadataTable } from './tables/metadata.ts';
 import { tombstoneTable } from './tables/tombstone.ts';
 
 /** Milliseconds between looks at whether the index is still the same file. */
@@ -20,6 +22,8 @@ export class Reader {
   readonly messages: ReturnType<typeof messageTable>;
   readonly contents: ReturnType<typeof contentTable>;
   readonly tombstones: ReturnType<typeof tombstoneTable>;
+  readonly acls: ReturnType<typeof aclTable>;
+  readonly metadata: ReturnType<typeof metadataTable>;
   readonly #file: string;
   readonly #inode: number;
   #checked = Date.now();
@@ -38,6 +42,8 @@ export class Reader {
     this.messages = messageTable(lazy);
     this.contents = contentTable(lazy);
     this.tombstones = tombstoneTable(lazy);
+    this.acls = aclTable(lazy);
+    this.metadata = metadataTable(lazy);
     this.#together = this.db.transaction((work: () => unknown) => work());
   }
 

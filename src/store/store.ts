@@ -1,5 +1,6 @@
 import type { Staged } from '../base/staging.ts';
 import type { AccountId, MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
+import type { Acl } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
 
 /** Whose mail. */
@@ -163,6 +164,15 @@ export interface Copied {
   readonly targets: readonly Uid[];
 }
 
+/** Something said about a mailbox or an account. RFC 5464 */
+export interface Annotation {
+  /** Whose private entry it is; '' = shared. */
+  readonly user: string;
+  /** Lower case: `/shared/comment`, `/private/vendor/…`. */
+  readonly entry: string;
+  readonly value: Uint8Array;
+}
+
 /** A hint that something changed; losing one costs latency, never correctness. */
 export interface ChangeHint {
   readonly account: string;
@@ -230,6 +240,17 @@ export interface AccountStore {
   expunge(id: MailboxId, uids?: ArrayLike<number>, force?: boolean): Promise<readonly Uid[]>;
   /** Octets and messages in the whole account. */
   usage(): { readonly bytes: number; readonly messages: number };
+
+  /** All users' entries about a mailbox, or about the account (null). */
+  metadata(id: MailboxId | null): readonly Annotation[];
+  /** All changes or none; value null removes. @throws Fault tooMany */
+  setMetadata(id: MailboxId | null, changes: readonly (Omit<Annotation, 'value'> & { readonly value: Uint8Array | null })[]): Promise<void>;
+  /** Rights by identifier; the owner's are not in there. RFC 4314 */
+  acl(id: MailboxId): Acl;
+  /** `forget` removes the identifier. @throws Fault tooMany */
+  setAcl(id: MailboxId, identifier: string, op: 'add' | 'remove' | 'replace' | 'forget', rights: string): Promise<void>;
+  /** Everyone who is named in the list of any mailbox. */
+  aclIdentifiers(): readonly string[];
 
   /** Hears of changes to one mailbox (null: the list) by anyone, other programs included while watched. @returns stop */
   watch(id: MailboxId | null, listener: () => void): () => void;

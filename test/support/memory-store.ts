@@ -5,9 +5,11 @@ import { deleted, firstKeywordBit, flagBits, lettered, type SystemFlag, seen } f
 import { messageFacts } from '../../src/mail/mime/facts.ts';
 import type { MessageFacts, Part } from '../../src/mail/mime/part.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../../src/mail/numbers.ts';
+import { addRights, removeRights } from '../../src/mail/rights.ts';
 import type { SearchKey } from '../../src/mail/search.ts';
 import type {
   AccountStore,
+  Annotation,
   Appended,
   ChangeHint,
   Copied,
@@ -326,6 +328,38 @@ export class MemoryAccount implements AccountStore {
   usage() {
     const all = [...this.#boxes.values()].flatMap((box) => box.messages);
     return { bytes: all.reduce((sum, m) => sum + m.bytes.length, 0), messages: all.length };
+  }
+
+  readonly #metadata = new Map<number, Annotation[]>();
+  readonly #acls = new Map<MailboxId, Map<string, string>>();
+
+  metadata(id: MailboxId | null): readonly Annotation[] {
+    return this.#metadata.get(id ?? 0) ?? [];
+  }
+
+  async setMetadata(id: MailboxId | null, changes: Parameters<AccountStore['setMetadata']>[1]): Promise<void> {
+    let rows = [...this.metadata(id)];
+    for (const { user, entry, value } of changes) {
+      rows = rows.filter((row) => row.user !== user || row.entry !== entry);
+      if (value !== null) rows.push({ user, entry, value });
+    }
+    this.#metadata.set(id ?? 0, rows);
+  }
+
+  acl(id: MailboxId): ReadonlyMap<string, string> {
+    return this.#acls.get(id) ?? new Map();
+  }
+
+  async setAcl(id: MailboxId, identifier: string, op: 'add' | 'remove' | 'replace' | 'forget', rights: string): Promise<void> {
+    const acl = new Map(this.acl(id));
+    const before = acl.get(identifier) ?? '';
+    if (op === 'forget') acl.delete(identifier);
+    else acl.set(identifier, op === 'add' ? addRights(before, rights) : op === 'remove' ? removeRights(before, rights) : rights);
+    this.#acls.set(id, acl);
+  }
+
+  aclIdentifiers(): readonly string[] {
+    return [...new Set([...this.#acls.values()].flatMap((acl) => [...acl.keys()]))];
   }
 
   watch(id: MailboxId | null, listener: () => void): () => void {

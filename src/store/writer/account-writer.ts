@@ -14,9 +14,11 @@ import { writeMailboxFile } from '../files/mailbox-file.ts';
 import { folderStamp } from '../files/stamp.ts';
 import type { StoreSettings } from '../settings.ts';
 import { accountTable } from '../tables/account.ts';
+import { aclTable } from '../tables/acl.ts';
 import { contentTable } from '../tables/content.ts';
 import { type MailboxRecord, mailboxTable } from '../tables/mailbox.ts';
 import { messageTable } from '../tables/message.ts';
+import { metadataTable } from '../tables/metadata.ts';
 import { tombstoneTable } from '../tables/tombstone.ts';
 
 /** UIDs set aside at a time in a folder's synced file. */
@@ -72,6 +74,8 @@ export class AccountWriter {
   readonly messages: ReturnType<typeof messageTable>;
   readonly contents: ReturnType<typeof contentTable>;
   readonly tombstones: ReturnType<typeof tombstoneTable>;
+  readonly acls: ReturnType<typeof aclTable>;
+  readonly metadata: ReturnType<typeof metadataTable>;
   readonly inode: number;
   /** The account is being made: nothing of it was promised to anyone, one sync at the end will do. */
   isFounding = false;
@@ -99,6 +103,8 @@ export class AccountWriter {
       this.messages = messageTable(lazy);
       this.contents = contentTable(lazy);
       this.tombstones = tombstoneTable(lazy);
+      this.acls = aclTable(lazy);
+      this.metadata = metadataTable(lazy);
     } catch (error) {
       this.db.close();
       throw error;
@@ -347,6 +353,8 @@ export class AccountWriter {
     this.contents.removeOf(id);
     this.messages.removeAll(id);
     this.tombstones.removeAll(id);
+    this.acls.removeAll(id);
+    this.metadata.removeAll(id);
     this.mailboxes.remove(id);
     this.listChanged();
     this.hint(id, this.nextModseq());

@@ -8,6 +8,7 @@ import { canonicalName, checkName, folderOf, parents } from '../files/paths.ts';
 import { writeSubscriptionFile } from '../files/subscription-file.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { AccountWriter, Operation } from './account-writer.ts';
+import { inheritAcl } from './annotations.ts';
 import { move } from './copy.ts';
 import { settleAll } from './settle.ts';
 
@@ -55,8 +56,10 @@ function make(writer: AccountWriter, name: string, specialUse: string | null): M
   if (!writer.isFounding) syncFolder(writer.root);
   const modseq = writer.nextModseq();
   const id = writer.mailboxes.insert({ name, folder, objectId, uidValidity, uidNext: uidReserved + 1, uidReserved, modseq, specialUse });
+  const record = writer.mailbox(id);
+  inheritAcl(writer, record);
   writer.listChanged();
-  return writer.mailbox(id);
+  return record;
 }
 
 /** RFC 8474 4: stable over rename, never given twice. */

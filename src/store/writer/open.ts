@@ -13,6 +13,7 @@ import { readSubscriptionFile, writeSubscriptionFile } from '../files/subscripti
 import type { StoreSettings } from '../settings.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import { type AccountNames, AccountWriter, indexName } from './account-writer.ts';
+import { readAnnotations } from './annotations.ts';
 import { importDovecot } from './import-dovecot.ts';
 import { createMailbox, newObjectId, nextUidValidity } from './mailboxes.ts';
 import { scan } from './scan.ts';
@@ -212,6 +213,7 @@ function adoptFolder(writer: AccountWriter, folder: string): void {
   });
   if (kept === null) writer.reserve(writer.mailbox(id));
   for (const [letter, keyword] of readKeywordFile(path)) writer.mailboxes.addKeyword(id, letter, keyword);
+  readAnnotations(writer, { id, folder });
   writer.listChanged();
 }
 

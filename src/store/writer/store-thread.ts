@@ -6,6 +6,7 @@ import type { Burst, CommandName, Commands, Reply, Request } from '../protocol.t
 import { WordIndexer } from '../search/index-words.ts';
 import type { StoreSettings } from '../settings.ts';
 import { type AccountWriter, type Operation, type Outcome, StaleIndex } from './account-writer.ts';
+import { setAcl, setMetadata } from './annotations.ts';
 import { append } from './append.ts';
 import { readContents } from './content.ts';
 import { copy, move } from './copy.ts';
@@ -43,6 +44,8 @@ const operations: {
   delete: { kind: 'alone', make: (writer, { name }) => deleteMailbox(writer, name) },
   subscribe: { kind: 'batch', make: (writer, { name, subscribed }) => subscribe(writer, name, subscribed) },
   setSpecialUse: { kind: 'batch', make: (writer, { name, specialUse }) => setSpecialUse(writer, name, specialUse) },
+  setMetadata: { kind: 'batch', make: setMetadata },
+  setAcl: { kind: 'batch', make: setAcl },
   scan: { kind: 'alone', make: (writer, { mailbox, missing }) => immediate(() => look(writer, mailbox, missing)) },
   load: { kind: 'alone', make: (writer, { mailbox }) => immediate(() => load(writer, mailbox)) },
 };
