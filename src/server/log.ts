@@ -9,7 +9,7 @@ export interface ServerLog extends Log {
 }
 
 /** pino's JSON on stdout, one event a line: `level, time, msg` and the event's fields. Lines are written at once and whole, also when the process dies. */
-export function createLog(level: string, destination: DestinationStream = pino.destination({ dest: 1, sync: true })): ServerLog {
+export function createLog(level: string, destination: DestinationStream = standardOutput()): ServerLog {
   const logger = pino({ level, base: null, errorKey: 'error', serializers: { error: errorFields } }, destination);
   const wrap = (own: pino.Logger): Log => ({
     debug: (fields, msg) => own.debug(fields, msg),
@@ -25,6 +25,13 @@ export function createLog(level: string, destination: DestinationStream = pino.d
       logger.level = to;
     },
   };
+}
+
+/** A reader that goes away, or a full disk behind a redirection, costs log lines, not the server. */
+function standardOutput(): DestinationStream {
+  const destination = pino.destination({ dest: 1, sync: true });
+  destination.on('error', () => {});
+  return destination;
 }
 
 function errorFields(error: unknown): unknown {
