@@ -17,6 +17,8 @@ export interface QueueDeps {
   readonly destinationOf?: (transport: TransportName, address: Address) => string;
   /** Fields to put before a message that may be signed: DKIM-Signature. LF line ends, '' for none. */
   readonly sign?: (mail: NewQueued) => Promise<string>;
+  /** Reverse path to give to mail that is sent on. Default: its own. */
+  readonly reversePathOf?: (mail: NewQueued) => Promise<Address | null>;
   /** The thread ended by itself. Default: throw, which ends the process. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -52,7 +54,7 @@ export function openQueue(settings: QueueSettings, deps: QueueDeps): OpenQueue {
     nextId,
 
     async enqueue(given: NewQueued): Promise<void> {
-      const mail = await signed(given, deps);
+      const mail = await signed(await sentOn(given, deps), deps);
       const rows = newRows(mail, clock.now(), settings, destinationOf);
       const source = spoolSource(mail);
       await thread.ask('enqueue', { rows, source }, [source.bytes.buffer]);
@@ -97,4 +99,10 @@ async function signed(mail: NewQueued, { sign, log }: QueueDeps): Promise<NewQue
     log.error({ queue_id: mail.id, error: String(error) }, 'message could not be signed');
     return mail;
   }
+}
+
+async function sentOn(mail: NewQueued, { reversePathOf }: QueueDeps): Promise<NewQueued> {
+  if (reversePathOf === undefined || mail.envelope.reversePath === null) return mail;
+  const reversePath = await reversePathOf(mail);
+  return reversePath === mail.envelope.reversePath ? mail : { ...mail, envelope: { ...mail.envelope, reversePath } };
 }

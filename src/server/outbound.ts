@@ -9,11 +9,13 @@ import { type OpenQueue, openQueue } from '../queue/open.ts';
 import { startRunner } from '../queue/runner.ts';
 import { DkimSigner } from '../relay/dkim.ts';
 import { MtaSts } from '../relay/mta-sts.ts';
+import type { Srs } from '../relay/srs.ts';
 import { fetchStsPolicy } from '../relay/sts-fetch.ts';
 import { TlsReport } from '../relay/tls-report.ts';
 import { relayTransport } from '../relay/transport.ts';
 import type { MailStore } from '../store/store.ts';
 import type { Config } from './config/settings.ts';
+import { forwardedSender } from './forwarding.ts';
 import { queueSlice, relaySlice } from './slices.ts';
 
 export interface OutboundDeps {
@@ -22,12 +24,13 @@ export interface OutboundDeps {
   readonly dns: Dns;
   readonly directory: DirectorySource;
   readonly store: MailStore;
+  readonly srs: Srs;
 }
 
 /** The queue, and what runs it in this process: local mail that had to wait, and mail to other servers. */
 export function startOutbound(
   config: Config,
-  { clock, log, dns, directory, store }: OutboundDeps,
+  { clock, log, dns, directory, store, srs }: OutboundDeps,
 ): { queue: OpenQueue; close(deadlineMs: number): Promise<void> } {
   const settings = queueSlice(config);
   const sts = new MtaSts({ dns, fetch: fetchStsPolicy, clock, log, file: join(settings.dir, 'mta-sts.json') });
@@ -38,6 +41,7 @@ export function startOutbound(
     clock,
     log,
     sign: (mail) => signer.sign(mail),
+    reversePathOf: forwardedSender(directory, srs),
     destinationOf: (transport, address) => (transport === 'local' ? 'local' : relay.destination(address)),
   });
   const runner = startRunner(queue, {

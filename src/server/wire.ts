@@ -18,6 +18,7 @@ import { openStore } from '../store/open-store.ts';
 import type { Bus } from './bus.ts';
 import { sharedFeed } from './change-feed.ts';
 import type { Config } from './config/settings.ts';
+import { withSrs } from './forwarding.ts';
 import { startPickup } from './local-submission.ts';
 import { meteredAuthenticator, meteredDelivery, sessions } from './metered.ts';
 import { startOutbound } from './outbound.ts';
@@ -52,10 +53,12 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
   const log = trace.wrap(plainLog);
   mkdirSync(stagingDir(config), { recursive: true, mode: 0o700 });
   clearStaging(stagingDir(config));
-  const directory = openDirectory(directorySlice(config), log);
+  const accounts = openDirectory(directorySlice(config), log);
+  const srs = { secret: accounts.secret('srs'), now: () => clock.now() };
+  const directory = withSrs(accounts, srs);
   const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus) });
   const dns = createDns(dnsSlice(config), clock);
-  const outbound = startOutbound(config, { clock, log, dns, directory, store });
+  const outbound = startOutbound(config, { clock, log, dns, directory, store, srs });
   const { queue } = outbound;
   trace.attach(outbound.queue.thread);
   const authenticator = meteredAuthenticator(

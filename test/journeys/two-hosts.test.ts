@@ -1,7 +1,9 @@
 import { createServer as createTcpServer } from 'node:net';
+import { join } from 'node:path';
 import { ImapFlow } from 'imapflow';
 import { createTransport } from 'nodemailer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDirectory } from '../../src/directory/open.ts';
 import { startDns, type TestDns } from '../support/dns-server.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
@@ -23,6 +25,8 @@ async function start(n: 1 | 2, extra: Record<string, unknown> = {}): Promise<Tes
     settings: {
       hostname: `mail.example${n}.jp`,
       'listen.smtp': [`127.0.0.${n + 1}:${mxPort}`],
+      // Loopback is the world here, not a network of ours.
+      'smtp.mynetworks': [],
       'relay.port': mxPort,
       'relay.minimal_backoff_time': '1s',
       'dns.servers': [`127.0.0.1:${dns.port}`],
@@ -129,6 +133,27 @@ describe('two hosts', () => {
     const one = await start(1);
     await send(one, 'user1@example1.jp', 'x@nowhere.jp', 'lost');
     expect((await newest(one, 'user1@example1.jp')).source).toMatch(/Status: 5\.1\.2/);
+  });
+
+  it('forward by alias so that bounces find back', async () => {
+    const [one, two] = [await start(1), await start(2)];
+    const directory = openDirectory({
+      file: join(two.settings.data_dir as string, 'directory.sqlite'),
+      home: two.settings['mail.home'] as string,
+      quota: 0,
+      recipientDelimiter: '+',
+    });
+    directory.manage.addAlias('away@example2.jp', ['user2@example1.jp']);
+    directory.manage.addAlias('gone@example2.jp', ['nobody@example1.jp']);
+    directory.close();
+    await send(one, 'user1@example1.jp', 'away@example2.jp', 'forwarded');
+    const seen = await newest(one, 'user2@example1.jp');
+    expect(seen.source).toMatch(/^Return-Path: <SRS0=\w+=\w\w=example1\.jp=user1@example2\.jp>\r\n/);
+    expect(seen.from).toBe('user1@example1.jp');
+    await send(one, 'user1@example1.jp', 'gone@example2.jp', 'forwarded to nobody');
+    const bounce = await newest(one, 'user1@example1.jp');
+    expect(bounce.subject).toBe('Undelivered Mail Returned to Sender');
+    expect(bounce.source).toContain('forwarded to nobody');
   });
 
   it('wait for each other', async () => {
