@@ -46,7 +46,7 @@ function binaryWriter({ section, partial }: FetchItem, marksSeen: boolean): Item
     async write(m, out) {
       const decoded = await source.measure(m);
       if (decoded === null) {
-        out.text(`${label} NIL`);
+        out.text(`${label} ""`);
         return;
       }
       const offset = Math.min(partial?.offset ?? 0, decoded.size);

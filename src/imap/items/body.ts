@@ -71,7 +71,8 @@ function sectionWriter({ section, partial }: FetchItem, session: Session, marksS
     prepare: (m) => m.file(),
     async write(m, out) {
       const found = resolveSection(m.root(), spec);
-      if (found === null) out.text(`${label} NIL`);
+      // QUIRK: what is not there is empty, as Dovecot has it; some clients take NIL for a failure.
+      if (found === null) out.text(`${label} ""`);
       else if (found.kind === 'header') {
         const octets = toCrlf(filter(await readRange(await m.file(), found.start, found.end)));
         writeOctets(out, label, octets, partial);
