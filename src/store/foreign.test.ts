@@ -315,3 +315,20 @@ describe('a Maildir that Dovecot served', () => {
     expect(await add('next')).toBe(31);
   });
 });
+
+describe('deleting a mailbox', () => {
+  it('leaves nothing; one cut off by a crash is as before', async () => {
+    await mail.create('Old');
+    await mail.append('Old', [{ message: stagedBytes(Buffer.from(text('x'))), flags: [] }]);
+    await mail.delete('Old');
+    await expect.poll(() => names('tmp')).toEqual([]);
+    const kept = await mail.create('Kept');
+    await mail.append('Kept', [{ message: stagedBytes(Buffer.from(text('y'))), flags: [] }]);
+    await store.close();
+    renameSync(join(root, '.Kept'), join(root, `tmp/removed.${kept.id}.1`));
+    await start();
+    expect(mail.find('Kept')).toEqual(kept);
+    expect([...mail.snapshot(kept.id).uids]).toEqual([1]);
+    expect(names('tmp')).toEqual([]);
+  });
+});

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rm, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { syncFolder } from '../../base/durable-file.ts';
 import { Fault } from '../../mail/fault.ts';
@@ -103,6 +103,7 @@ const graveyard = (mailbox: number): string => `tmp/removed.${mailbox}.${Date.no
 
 /** DELETE. RFC 9051 6.3.5 */
 export function deleteMailbox(writer: AccountWriter, name: string): Operation<void> {
+  let grave: { readonly path: string; readonly mailbox: number } | null = null;
   return {
     durable: true,
     prepare() {
@@ -113,11 +114,16 @@ export function deleteMailbox(writer: AccountWriter, name: string): Operation<vo
       if (mailbox.folder === '') throw new Fault('badName', 'INBOX stays');
       writer.touchRoot();
       const target = graveyard(mailbox.id);
+      grave = { path: join(writer.root, target), mailbox: mailbox.id };
       renameSync(writer.path(mailbox), join(writer.root, target));
       writer.onUndo(() => renameSync(join(writer.root, target), writer.path(mailbox)));
       syncFolder(join(writer.root, 'tmp'));
       syncFolder(writer.root);
       writer.forget(mailbox.id);
+    },
+    dispose() {
+      // Off this thread; what is left after a crash goes when the account is opened next.
+      if (grave !== null && writer.mailboxes.get(grave.mailbox) === undefined) rm(grave.path, { recursive: true, force: true }, () => {});
     },
   };
 }

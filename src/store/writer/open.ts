@@ -95,6 +95,7 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
   if (row.ready === 1 && !isOtherBoot) {
     if (row.rootStamp !== folderStamp(writer.root)) adoptFolders(writer);
     for (const mailbox of writer.mailboxes.all()) if (!isKnown(writer, mailbox)) catchUp(writer, mailbox);
+    removeGraves(writer);
     return writer.messages.unread(1).length > 0;
   }
   let unread = false;
@@ -118,6 +119,7 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
     writer.account.setReady(true, bootId);
   }, 'FULL');
   settleAll(writer);
+  removeGraves(writer);
   removeOldTemporary(writer.root);
   for (const folder of writer.takeFolders()) syncFolder(folder);
   return unread || writer.messages.unread(1).length > 0;
@@ -229,6 +231,15 @@ function restoreOrForget(writer: AccountWriter, id: number, folder: string): voi
   writer.forget(id);
 }
 
+/** Folders of mailboxes whose deletion is committed. */
+function removeGraves(writer: AccountWriter): void {
+  for (const name of readdirSync(join(writer.root, 'tmp'))) {
+    const id = /^removed\.(\d+)\./.exec(name)?.[1];
+    if (id !== undefined && writer.mailboxes.get(Number(id)) === undefined)
+      rmSync(join(writer.root, 'tmp', name), { recursive: true, force: true });
+  }
+}
+
 const temporaryAge = 36 * 3_600_000;
 
 /** What nobody will come back for. */
@@ -237,8 +248,7 @@ function removeOldTemporary(root: string): void {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
     const stat = lstatSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) continue;
-    if (name.startsWith('removed.') || Date.now() - Math.max(stat.mtimeMs, stat.ctimeMs) > temporaryAge)
-      rmSync(path, { recursive: true, force: true });
+    if (stat === undefined || name.startsWith('removed.')) continue;
+    if (Date.now() - Math.max(stat.mtimeMs, stat.ctimeMs) > temporaryAge) rmSync(path, { recursive: true, force: true });
   }
 }
