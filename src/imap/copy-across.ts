@@ -1,4 +1,4 @@
-import { Staging, type Staged } from '../base/staging.ts';
+import { type Staged, Staging } from '../base/staging.ts';
 import { Fault } from '../mail/fault.ts';
 import { firstKeywordBit, lettered, systemFlags } from '../mail/flags.ts';
 import { LfWriter } from '../mail/line-ends.ts';

@@ -165,7 +165,7 @@ export class Notifier {
     const matches = ({ filter, names }: EventGroup): boolean => {
       const paths = names.map((one) => session.fromWire(one));
       if (filter === 'inboxes') return name === 'INBOX';
-      if (filter === 'personal') return true;
+      if (filter === 'personal') return session.mail!.route(name) === null;
       if (filter === 'subscribed') return this.#subscribed.has(name);
       if (filter === 'mailboxes') return paths.includes(name);
       return filter === 'subtree' && paths.some((path) => name === path || name.startsWith(`${path}/`));

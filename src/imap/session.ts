@@ -2,10 +2,11 @@ import type { AuthContext, Authenticator } from '../auth/authenticator.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Staged } from '../base/staging.ts';
-import type { Account } from '../directory/directory.ts';
+import type { Account, DirectorySource } from '../directory/directory.ts';
+import type { Sharing } from '../directory/sharing.ts';
 import { Fault } from '../mail/fault.ts';
 import type { Connection } from '../net/connection.ts';
-import type { AccountStore, MailStore } from '../store/store.ts';
+import type { MailStore } from '../store/store.ts';
 import { capabilityList } from './capability.ts';
 import { type AnyCommand, alreadyAnswered, type No } from './command.ts';
 import { commands } from './commands/index.ts';
@@ -18,9 +19,12 @@ import { Output } from './output.ts';
 import { type Incoming, readCommand } from './reader.ts';
 import type { ImapSettings } from './settings.ts';
 import { sendUpdates } from './updates.ts';
+import { UserMail } from './user-mail.ts';
 import type { View } from './view.ts';
 
 const progressInterval = 10_000;
+/** Commands that may speak of mailboxes of others without naming one. */
+const asksAll = /^(?:LIST|LSUB|NOTIFY|ESEARCH)$/;
 
 export type State = 'notAuthenticated' | 'authenticated' | 'selected';
 
@@ -29,6 +33,9 @@ export type Enabled = 'CONDSTORE' | 'QRESYNC' | 'IMAP4REV2' | 'UTF8=ACCEPT' | 'U
 
 export interface ImapDeps {
   readonly store: MailStore;
+  /** Both, or there are no mailboxes of others. */
+  readonly directory?: Pick<DirectorySource, 'account'>;
+  readonly sharing?: Sharing;
   readonly authenticator: Authenticator;
   readonly log: Log;
   readonly clock: Clock;
@@ -45,7 +52,7 @@ export class Session {
   readonly log: Log;
   readonly enabled = new Set<Enabled>();
   account: Account | null = null;
-  mail: AccountStore | null = null;
+  mail: UserMail | null = null;
   /** The selected mailbox. */
   view: View | null = null;
   /** LOGOUT was answered, or BYE said: read no more. */
@@ -103,7 +110,7 @@ export class Session {
   }
 
   /** The selected mailbox's mail. Only in the selected state. */
-  get selected(): { readonly mail: AccountStore; readonly view: View } {
+  get selected(): { readonly mail: UserMail; readonly view: View } {
     if (this.mail === null || this.view === null) throw new Fault('badSequence', 'No mailbox selected');
     return { mail: this.mail, view: this.view };
   }
@@ -134,7 +141,9 @@ export class Session {
 
   /** From login on. */
   async begin(account: Account): Promise<void> {
-    this.mail = await this.deps.store.open({ id: account.id, address: account.address, home: account.home, quota: account.quota });
+    const { id, address, home, quota } = account;
+    const own = await this.deps.store.open({ id, address, home, quota });
+    this.mail = new UserMail(own, { ...this.deps, stagingDir: this.settings.stagingDir });
     this.account = account;
     clearTimeout(this.#loginTimer);
     this.log.info({ address: account.address, tls: this.connection.secure }, 'logged in');
@@ -242,6 +251,7 @@ export class Session {
       const args = row.parse(line);
       this.tag = tag;
       this.incoming = messages;
+      if (this.mail !== null && (asksAll.test(name) || text.includes('Shared'))) await this.mail.freshen();
       const result = await row.run(args, this);
       if (this.view !== null && row.updates !== 'none' && !this.closing) await sendUpdates(this, row.updates !== 'noExpunge');
       await this.notifier?.flush();

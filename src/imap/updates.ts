@@ -5,6 +5,7 @@ import { removeGone, updateContexts } from './context.ts';
 import { utf8 } from './grammar/format.ts';
 import { formatNumbers } from './grammar/sequence-set.ts';
 import type { Session } from './session.ts';
+import { allowedFlags } from './user-mail.ts';
 import type { View } from './view.ts';
 
 /**
@@ -88,5 +89,9 @@ export function sendFlagLists(session: Session, view: View): void {
   const flags = [...systemFlags, ...view.keywords.map(utf8)].join(' ');
   session.out.untagged(`FLAGS (${flags})`);
   if (view.readOnly) session.out.untagged('OK [PERMANENTFLAGS ()] Read-only mailbox.');
-  else session.out.untagged(`OK [PERMANENTFLAGS (${flags} \\*)] Flags permitted.`);
+  else {
+    // Of somebody else's mailbox, what may be changed. RFC 4314 5.1.1
+    const permitted = allowedFlags([...systemFlags, ...view.keywords.map(utf8), '\\*'], session.selected.mail.rights(view.mailbox.id));
+    session.out.untagged(`OK [PERMANENTFLAGS (${permitted.join(' ')})] Flags permitted.`);
+  }
 }

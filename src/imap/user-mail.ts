@@ -131,7 +131,8 @@ export class UserMail implements AccountStore {
     for (const right of needed) if (!rights.includes(right)) throw refusal(rights);
   }
 
-  #route(name: string): { readonly owner: string; readonly rest: string } | null {
+  /** A name of somebody else: whose, and what it is called there. */
+  route(name: string): { readonly owner: string; readonly rest: string } | null {
     if (this.#deps.sharing === undefined || !name.startsWith(sharedPrefix)) return null;
     const [, owner, rest] = sharedName.exec(name) ?? [];
     return owner === undefined ? null : { owner: owner.toLowerCase(), rest: rest ?? '' };
@@ -172,7 +173,7 @@ export class UserMail implements AccountStore {
   }
 
   find(name: string): Mailbox | null {
-    const place = this.#route(name);
+    const place = this.route(name);
     if (place === null) return this.own.find(name);
     const other = this.#others.get(place.owner);
     const mailbox = other?.find(place.rest) ?? null;
@@ -201,7 +202,7 @@ export class UserMail implements AccountStore {
   }
 
   async create(name: string, specialUse: string | null = null): Promise<Mailbox> {
-    const route = this.#route(name);
+    const route = this.route(name);
     if (route === null) return this.own.create(name, specialUse);
     if (specialUse !== null) throw new Fault('noPermission');
     if (this.find(name) !== null) throw new Fault('mailboxExists', name);
@@ -213,7 +214,7 @@ export class UserMail implements AccountStore {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    const [source, target] = [this.#route(from), this.#route(to)];
+    const [source, target] = [this.route(from), this.route(to)];
     if (source === null && target === null) return this.own.rename(from, to);
     const found = this.find(from);
     if (found === null) throw new Fault('noSuchMailbox', from);
@@ -230,7 +231,7 @@ export class UserMail implements AccountStore {
   }
 
   async delete(name: string): Promise<void> {
-    const route = this.#route(name);
+    const route = this.route(name);
     if (route === null) return this.own.delete(name);
     const found = this.find(name);
     if (found === null) throw new Fault('noSuchMailbox', name);
@@ -247,7 +248,7 @@ export class UserMail implements AccountStore {
   }
 
   async setSpecialUse(name: string, specialUse: string | null): Promise<void> {
-    if (this.#route(name) !== null) throw new Fault('noPermission');
+    if (this.route(name) !== null) throw new Fault('noPermission');
     await this.own.setSpecialUse(name, specialUse);
   }
 
@@ -295,7 +296,7 @@ export class UserMail implements AccountStore {
 
   /** Where messages may be put, and what flags they may have there. */
   #target(name: string): Place & { readonly rights: string } {
-    const route = this.#route(name);
+    const route = this.route(name);
     if (route === null) return { store: this.own, name, rights: allRights };
     const found = this.find(name);
     const rights = found === null ? '' : this.rights(found.id);

@@ -53,6 +53,8 @@ export async function newMessages(session: Session, messages: readonly AppendMes
       session.made.push(message);
     }
     if (message === undefined) throw new Fault('syntax', 'message literal expected');
+    // How a client calls off what it has begun. RFC 3502 6.3.11
+    if (message.size === 0) throw new Fault('unsupported', 'a message of no octets');
     made.push({ message, flags, ...(internalDate === null ? {} : { internalDate }) });
   }
   return made;
@@ -67,6 +69,7 @@ export const appendLiterals: LiteralPolicy = {
 
   async check(session, before, at, size, soFar) {
     if (soFar === 0) {
+      await session.mail!.freshen();
       const line = new Cursor(before, { utf8: session.utf8 });
       line.at = at;
       line.space();

@@ -9,7 +9,9 @@ export const close = command({
 
   async run(_, session) {
     const { mail, view } = session.selected;
-    const gone = view.readOnly ? [] : await mail.expunge(view.mailbox.id, undefined, false);
+    // RFC 4314 4: without the right, as UNSELECT.
+    const mayExpunge = !view.readOnly && mail.rights(view.mailbox.id).includes('e');
+    const gone = !mayExpunge ? [] : await mail.expunge(view.mailbox.id, undefined, false);
     session.unselect();
     // RFC 7162 3.2.8
     if (gone.length > 0 && session.enabled.has('CONDSTORE'))

@@ -84,7 +84,7 @@ async function run({ set, items, changedSince, vanished, partial }: FetchArgumen
   if (partial !== null) places = pick(places, partial);
   if (vanished) sendVanished(session, set, changedSince!);
   let marked: number[] = [];
-  if (!view.readOnly && writers.some((writer) => writer.marksSeen)) {
+  if (!view.readOnly && writers.some((writer) => writer.marksSeen) && mail.rights(view.mailbox.id).includes('s')) {
     const unseen = Array.from(places).filter((at) => (view.flags[at]! & seen) === 0 && !view.isGone(view.uids[at]!));
     if (unseen.length > 0) {
       const { rows } = await mail.store(view.mailbox.id, view.uidsOf(unseen), { op: 'add', flags: ['\\Seen'] });

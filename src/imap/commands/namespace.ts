@@ -1,6 +1,6 @@
 import { command, noArguments } from '../command.ts';
 
-/** One personal namespace, with INBOX in it. RFC 2342 */
+/** One personal namespace, with INBOX in it, and what others share. RFC 2342 */
 export const namespace = command({
   name: 'NAMESPACE',
   capabilities: ['NAMESPACE'],
@@ -8,6 +8,7 @@ export const namespace = command({
   parse: noArguments,
 
   run(_, { out, settings }) {
-    out.untagged(`NAMESPACE (("" "${settings.separator}")) NIL NIL`);
+    const { separator } = settings;
+    out.untagged(`NAMESPACE (("" "${separator}")) (("Shared${separator}" "${separator}")) NIL`);
   },
 });

@@ -59,6 +59,7 @@ export const replaceLiterals: LiteralPolicy = {
 
   async check(session, before, at, size, soFar) {
     if (soFar === 0) {
+      await session.mail!.freshen();
       const line = new Cursor(before, { utf8: session.utf8 });
       line.at = at;
       line.take('message number', / (?:\d+|\*) /y);

@@ -45,6 +45,9 @@ async function open({ name, parameters }: ReturnType<typeof parse>, session: Ses
   const found = mail!.find(session.fromWire(name));
   if (found === null || !found.selectable) throw new Fault('noSuchMailbox', name);
   if (parameters.condstore) session.enableCondstore();
-  await openView(session, found, readOnly, parameters);
-  return readOnly ? '[READ-ONLY] Examine completed.' : '[READ-WRITE] Select completed.';
+  // RFC 4314 5.2
+  const locked = readOnly || !/[istwe]/.test(mail!.rights(found.id));
+  await openView(session, found, locked, parameters);
+  if (readOnly) return '[READ-ONLY] Examine completed.';
+  return locked ? '[READ-ONLY] Select completed.' : '[READ-WRITE] Select completed.';
 }
