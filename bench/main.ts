@@ -9,7 +9,9 @@ import { dovecotInstalled, startDovecot } from './servers/dovecot.ts';
 import { startPostcote } from './servers/postcote.ts';
 import { postfixInstalled, startPostfix } from './servers/postfix.ts';
 import type { BenchServer } from './servers/server.ts';
+import { idleSuite } from './suites/idle.ts';
 import { imapSuite } from './suites/imap.ts';
+import { pop3Suite } from './suites/pop3.ts';
 import { smtpSuite } from './suites/smtp.ts';
 
 const { values, positionals } = parseArgs({
@@ -68,6 +70,7 @@ try {
     ...(values.profile ? { nodeOptions: `--cpu-prof --cpu-prof-dir=${profile}` } : {}),
   });
   started.push(ours);
+  let dovecot: BenchServer | null = null;
   for (const suite of suites) {
     if (suite === 'smtp') {
       let peer: BenchServer | null = null;
@@ -90,12 +93,14 @@ try {
               };
       }
       rows.push(...(await smtpSuite(ours, peer, runs, scale, only)));
-    } else if (suite === 'imap') {
-      const peer = withPeer && dovecotInstalled() ? await startDovecot(join(root, 'dovecot'), accounts, certificate) : null;
-      if (peer !== null) started.push(peer);
-      rows.push(...(await imapSuite(ours, peer, runs, scale, only)));
+    } else if (suite === 'imap' || suite === 'pop3' || suite === 'idle') {
+      dovecot ??= withPeer && dovecotInstalled() ? await startDovecot(join(root, 'dovecot'), accounts, certificate) : null;
+      if (dovecot !== null && !started.includes(dovecot)) started.push(dovecot);
+      if (suite === 'imap') rows.push(...(await imapSuite(ours, dovecot, runs, scale, only)));
+      if (suite === 'pop3') rows.push(...(await pop3Suite(ours, dovecot, runs, scale)));
+      if (suite === 'idle') rows.push(...(await idleSuite(ours, dovecot, runs, scale)));
     } else {
-      throw new Error(`no suite ${suite}; there are: smtp, imap`);
+      throw new Error(`no suite ${suite}; there are: smtp, imap, pop3, idle`);
     }
   }
 } finally {

@@ -1,0 +1,87 @@
+// Many clients in IDLE: what each costs in memory, how soon new mail is told.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { message } from '../drivers/corpus.ts';
+import { ImapClient } from '../drivers/imap.ts';
+import { memoryOf } from '../process.ts';
+import { median, type Row } from '../report.ts';
+import { account, type BenchServer, password } from '../servers/server.ts';
+
+interface Measured {
+  /** KiB a connection. */
+  readonly memory: number;
+  /** Milliseconds from APPEND's OK to EXISTS, median over clients. */
+  readonly delay: number;
+}
+
+async function once(server: BenchServer, count: number, accounts: number): Promise<Measured> {
+  await server.restart();
+  const clients: ImapClient[] = [];
+  const open = async (n: number): Promise<ImapClient> => {
+    const client = await ImapClient.open(server.ports.imap!);
+    await client.login(account(n % accounts), password);
+    await client.command('SELECT INBOX');
+    return client;
+  };
+  // The accounts are open and warm before memory is counted.
+  for (let n = 0; n < accounts; n++) (await open(n)).close();
+  await sleep(1500);
+  const before = memoryOf(server.pids);
+  for (let n = 0; n < count; n += 20) {
+    clients.push(
+      ...(await Promise.all(
+        Array.from({ length: Math.min(20, count - n) }, async (_, k) => {
+          const client = await open(n + k);
+          await client.idle();
+          return client;
+        }),
+      )),
+    );
+  }
+  await sleep(3000);
+  const memory = (memoryOf(server.pids) - before) / count / 1024;
+  const delays: number[] = [];
+  const writer = await ImapClient.open(server.ports.imap!);
+  await writer.login(account(0), password);
+  const listening = clients.filter((_, n) => n % accounts === 0);
+  for (let round = 0; round < 5; round++) {
+    let start = 0;
+    const told = listening.map(
+      (client) =>
+        new Promise<void>((resolve) => {
+          client.onLine = (line) => {
+            if (!line.includes('EXISTS')) return;
+            delays.push(Math.max(0, performance.now() - start));
+            resolve();
+          };
+        }),
+    );
+    start = performance.now();
+    await writer.append('INBOX', message(round));
+    start = Math.min(performance.now(), start + 1e9);
+    await Promise.all(told);
+    await sleep(200);
+  }
+  writer.close();
+  for (const client of clients) client.close();
+  return { memory, delay: median(delays) };
+}
+
+export async function idleSuite(ours: BenchServer, peer: BenchServer | null, runs: number, scale: number): Promise<Row[]> {
+  const servers = peer === null ? [ours] : [ours, peer];
+  const count = Math.round(1000 * scale);
+  const results: Measured[][] = servers.map(() => []);
+  for (let run = 0; run < runs; run++) for (const [index, server] of servers.entries()) results[index]!.push(await once(server, count, 20));
+  const row = (work: string, unit: string, target: number, pick: (m: Measured) => number): Row => ({
+    work,
+    unit,
+    higher: false,
+    target,
+    ours: results[0]!.map(pick),
+    peer: (results[1] ?? []).map(pick),
+    peerName: peer?.name ?? '',
+  });
+  return [
+    row(`${count} IDLE connections, memory each`, 'KiB', 0.06, (m) => m.memory),
+    row(`${count} IDLE connections, new mail to EXISTS`, 'ms', 0.04, (m) => m.delay),
+  ];
+}

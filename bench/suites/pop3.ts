@@ -1,0 +1,126 @@
+// POP3: a maildrop of 2,000 messages read whole, and looked at only.
+import { connect } from 'node:net';
+import type { Row } from '../report.ts';
+import { account, type BenchServer, password } from '../servers/server.ts';
+import { fill } from './imap.ts';
+
+class Pop3Client {
+  readonly #write: (text: string) => void;
+  #data: Buffer[] = [];
+  #size = 0;
+  #wake: (() => void) | null = null;
+  readonly close: () => void;
+
+  private constructor(port: number) {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    this.#write = (text) => void socket.write(text);
+    this.close = () => void socket.destroy();
+    socket.on('data', (chunk: Buffer) => {
+      this.#data.push(chunk);
+      this.#size += chunk.length;
+      this.#wake?.();
+    });
+  }
+
+  static async open(port: number, user: string): Promise<Pop3Client> {
+    const client = new Pop3Client(port);
+    await client.#until('\r\n');
+    await client.command(`USER ${user}`);
+    await client.command(`PASS ${password}`);
+    return client;
+  }
+
+  async command(text: string, many = false): Promise<void> {
+    this.#write(`${text}\r\n`);
+    await this.#until(many ? '\r\n.\r\n' : '\r\n');
+  }
+
+  /** RETR of messages 1 to `count`, sixteen under way at a time. */
+  async retrieve(count: number): Promise<number> {
+    let octets = 0;
+    for (let n = 1; n <= count; n += 16) {
+      const until = Math.min(count, n + 15);
+      this.#write(Array.from({ length: until - n + 1 }, (_, k) => `RETR ${n + k}\r\n`).join(''));
+      octets += await this.#until('\r\n.\r\n', until - n + 1);
+    }
+    return octets;
+  }
+
+  async #until(end: string, times = 1): Promise<number> {
+    for (;;) {
+      const last = this.#data.at(-1);
+      if (
+        last !== undefined &&
+        (last.length >= end.length ? last : Buffer.concat(this.#data.slice(-4))).subarray(-end.length).equals(Buffer.from(end))
+      ) {
+        const all = Buffer.concat(this.#data);
+        let found = 0;
+        for (let at = all.indexOf(end); at >= 0; at = all.indexOf(end, at + end.length)) found++;
+        if (found >= times) {
+          const size = this.#size;
+          this.#data = [];
+          this.#size = 0;
+          if (all[0] !== 0x2b) throw new Error(all.toString('latin1', 0, 80));
+          return size;
+        }
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
+
+async function once(server: BenchServer, messages: number): Promise<{ all: number; look: number }> {
+  const user = account(0);
+  const port = server.ports.pop3!;
+  const start = performance.now();
+  const client = await Pop3Client.open(port, user);
+  await client.command('STAT');
+  await client.command('UIDL', true);
+  await client.retrieve(messages);
+  await client.command('QUIT');
+  client.close();
+  const all = performance.now() - start;
+  const from = performance.now();
+  const looks = 40;
+  for (let n = 0; n < looks; n++) {
+    const one = await Pop3Client.open(port, user);
+    await one.command('STAT');
+    await one.command('UIDL', true);
+    await one.command('QUIT');
+    one.close();
+  }
+  return { all, look: (looks * 1000) / (performance.now() - from) };
+}
+
+export async function pop3Suite(ours: BenchServer, peer: BenchServer | null, runs: number, scale: number): Promise<Row[]> {
+  const servers = peer === null ? [ours] : [ours, peer];
+  const messages = Math.round(2000 * scale);
+  for (const server of servers) {
+    await server.restart();
+    await fill(server, account(0), 'INBOX', messages);
+  }
+  const all: number[][] = servers.map(() => []);
+  const look: number[][] = servers.map(() => []);
+  for (let run = 0; run < runs; run++) {
+    for (const [index, server] of servers.entries()) {
+      const result = await once(server, messages);
+      all[index]!.push(result.all);
+      look[index]!.push(result.look);
+    }
+  }
+  const row = (work: string, unit: string, higher: boolean, target: number, values: number[][]): Row => ({
+    work,
+    unit,
+    higher,
+    target,
+    ours: values[0]!,
+    peer: values[1] ?? [],
+    peerName: peer?.name ?? '',
+  });
+  return [
+    row(`POP3 login + STAT + UIDL + RETR of ${messages}`, 'ms', false, 0.7, all),
+    row('POP3 login + STAT + UIDL + QUIT', '/s', true, 2, look),
+  ];
+}
