@@ -106,14 +106,20 @@ export class Runner {
     this.#again = true;
     this.#claiming ??= this.#claimAll().finally(() => {
       this.#claiming = null;
+      // A kick that came between the last look and here.
+      if (this.#again && this.#known && !this.#closed && this.#room > 0) void this.kick();
     });
     return this.#claiming;
+  }
+
+  get #room(): number {
+    return this.#queue.settings.activeLimit - this.#running.size - this.#pending;
   }
 
   async #claimAll(): Promise<void> {
     while (this.#again && this.#known && !this.#closed) {
       this.#again = false;
-      const want = this.#queue.settings.activeLimit - this.#running.size - this.#pending;
+      const want = this.#room;
       if (want <= 0) return;
       try {
         const slots = new Map([...this.#windows].map(([name, window]) => [name, window.room]));

@@ -1,5 +1,8 @@
 import type { SmtpClient } from './client.ts';
 
+/** Sessions kept in all; one more ends the oldest of some destination. */
+const mostIdle = 100;
+
 interface Idle {
   readonly client: SmtpClient;
   readonly timer: NodeJS.Timeout;
@@ -10,6 +13,7 @@ export class Pool {
   readonly #idle = new Map<string, Idle[]>();
   readonly #idleTime: number;
   readonly #messages: number;
+  #count = 0;
 
   /** @param idleTime milliseconds; @param messages per connection */
   constructor(idleTime: number, messages: number) {
@@ -27,6 +31,7 @@ export class Pool {
         return null;
       }
       clearTimeout(idle.timer);
+      this.#count--;
       idle.client.ref();
       if (idle.client.usable) return idle.client;
       idle.client.destroy();
@@ -47,13 +52,29 @@ export class Pool {
     this.#idle.set(key, list);
     const timer = setTimeout(() => {
       const at = list.findIndex((idle) => idle.client === client);
-      if (at >= 0) list.splice(at, 1);
+      if (at >= 0) {
+        list.splice(at, 1);
+        this.#count--;
+      }
       if (list.length === 0 && this.#idle.get(key) === list) this.#idle.delete(key);
       client.quit();
     }, this.#idleTime);
     timer.unref();
     client.unref();
     list.push({ client, timer });
+    if (++this.#count > mostIdle) this.#endOne();
+  }
+
+  #endOne(): void {
+    for (const [key, list] of this.#idle) {
+      const idle = list.shift();
+      if (list.length === 0) this.#idle.delete(key);
+      if (idle === undefined) continue;
+      clearTimeout(idle.timer);
+      this.#count--;
+      idle.client.quit();
+      return;
+    }
   }
 
   close(): void {
