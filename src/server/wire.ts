@@ -22,6 +22,7 @@ import { withSrs } from './forwarding.ts';
 import { startPickup } from './local-submission.ts';
 import { meteredAuthenticator, meteredDelivery, sessions } from './metered.ts';
 import { startOutbound } from './outbound.ts';
+import { withRelayDomains } from './relay-domains.ts';
 import { authSlice, directorySlice, dnsSlice, imapSlice, pop3Slice, smtpSlice, stagingDir, storeSlice } from './slices.ts';
 import type { ListenerName } from './sockets.ts';
 import { throttleChannel } from './throttle-channel.ts';
@@ -55,7 +56,7 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
   clearStaging(stagingDir(config));
   const accounts = openDirectory(directorySlice(config), log);
   const srs = { secret: accounts.secret('srs'), now: () => clock.now() };
-  const directory = withSrs(accounts, srs);
+  const directory = withSrs(withRelayDomains(accounts, config['relay.domains'], config['relay.recipients']), srs);
   const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus) });
   const dns = createDns(dnsSlice(config), clock);
   const outbound = startOutbound(config, { clock, log, dns, directory, store, srs });
@@ -73,7 +74,7 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
   let delivery = deliveryOf(config);
   const build = (now: Config) => ({
     smtp: smtpService(smtpSlice(now), { directory, authenticator, delivery, queue, dns, clock, log }),
-    imap: imapService(imapSlice(now), { store, authenticator, log, clock, onBug: onBug('imap') }),
+    imap: imapService(imapSlice(now), { store, directory, sharing: directory.sharing, authenticator, log, clock, onBug: onBug('imap') }),
     pop3: pop3Service(pop3Slice(now), { store, authenticator, log }),
   });
   let services = build(config);

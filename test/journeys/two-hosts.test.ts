@@ -156,6 +156,21 @@ describe('two hosts', () => {
     expect(bounce.source).toContain('forwarded to nobody');
   });
 
+  it('take mail for each other as backup MX', async () => {
+    dns.zone['example1.jp MX'] = [
+      { preference: 10, exchange: 'mail.example1.jp' },
+      { preference: 20, exchange: 'mail.example2.jp' },
+    ];
+    const [one, two] = [await start(1), await start(2, { 'relay.domains': ['example1.jp'], 'relay.recipients': ['user1@example1.jp'] })];
+    const transport = createTransport({ host: '127.0.0.3', port: two.port('smtp'), tls: { rejectUnauthorized: false } });
+    const mail = { from: 'stranger@elsewhere.example', subject: 'by the backup', text: 'x' };
+    await transport.sendMail({ ...mail, to: 'user1@example1.jp' });
+    expect(await newest(one, 'user1@example1.jp')).toMatchObject({ subject: 'by the backup' });
+    await expect(transport.sendMail({ ...mail, to: 'user2@example1.jp' })).rejects.toThrow(/550 5\.1\.1/);
+    await expect(transport.sendMail({ ...mail, to: 'x@example3.jp' })).rejects.toThrow(/Relay access denied/);
+    transport.close();
+  });
+
   it('wait for each other', async () => {
     const one = await start(1);
     await send(one, 'user1@example1.jp', 'user2@example2.jp', 'patience');

@@ -275,6 +275,21 @@ export const settings = {
   'relay.delay_warning_time': row(time, 4 * hour, 'When the sender is told that mail is late; "0s" = never.', { rfc: 'RFC 3461 4.1' }),
   'relay.transport': row(table, {}, 'Next hop by domain, as relayhost; `.example.com` covers subdomains.', { known: 'transport_maps' }),
 
+  'relay.domains': row(
+    list('domains'),
+    [],
+    'Domains of others that this server takes mail for and sends on to their better MX: a backup MX.',
+    {
+      known: 'relay_domains',
+      rfc: 'RFC 5321 3.6.2',
+    },
+  ),
+  'relay.recipients': row(
+    list('addresses'),
+    [],
+    'Addresses that exist in `relay.domains`; a domain with none here takes them all, which makes bounces to strangers.',
+    { known: 'relay_recipient_maps' },
+  ),
   'relay.port': row(integer(1, 65_535), 25, 'Port of MX hosts.', { known: 'smtp_tcp_port' }),
   'relay.password_file': row(optionalPath, '', 'Logins at next hops, lines `NEXTHOP USER:PASSWORD`; "" = none.', {
     known: 'smtp_sasl_password_maps',
