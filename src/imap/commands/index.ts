@@ -1,5 +1,6 @@
 import type { AnyCommand } from '../command.ts';
 import type { LiteralPolicy } from '../reader.ts';
+import { deleteAcl, getAcl, listRights, myRights, setAcl } from './acl.ts';
 import { append, appendLiterals } from './append.ts';
 import { authenticate } from './authenticate.ts';
 import { cancelUpdate } from './cancel-update.ts';
@@ -20,6 +21,7 @@ import { list } from './list.ts';
 import { login } from './login.ts';
 import { logout } from './logout.ts';
 import { lsub } from './lsub.ts';
+import { getMetadata, setMetadata } from './metadata.ts';
 import { namespace } from './namespace.ts';
 import { noop } from './noop.ts';
 import { notify } from './notify.ts';
@@ -60,6 +62,13 @@ const rows: readonly AnyCommand[] = [
   idle,
   getQuota,
   getQuotaRoot,
+  setAcl,
+  deleteAcl,
+  getAcl,
+  listRights,
+  myRights,
+  getMetadata,
+  setMetadata,
   notify,
   check,
   close,

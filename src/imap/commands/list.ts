@@ -2,14 +2,16 @@ import type { Mailbox } from '../../store/store.ts';
 import { command } from '../command.ts';
 import { type ListArguments, listArguments } from '../grammar/list.ts';
 import { mailboxPattern } from '../mailbox-pattern.ts';
+import { sendMetadata } from '../metadata.ts';
 import type { Session } from '../session.ts';
 import { Share } from '../share.ts';
 import { statusResponse } from '../status-response.ts';
+import { myRightsResponse } from './acl.ts';
 
-/** RFC 9051 6.3.9, RFC 5258, RFC 5819, RFC 6154 5 */
+/** RFC 9051 6.3.9, RFC 5258, RFC 5819, RFC 6154 5, RFC 8440, RFC 9590 */
 export const list = command({
   name: 'LIST',
-  capabilities: ['LIST-EXTENDED', 'LIST-STATUS'],
+  capabilities: ['LIST-EXTENDED', 'LIST-STATUS', 'LIST-MYRIGHTS', 'LIST-METADATA'],
   states: ['authenticated', 'selected'],
   parse: listArguments,
 
@@ -21,7 +23,7 @@ export const list = command({
       return;
     }
     const matches = matcher(session, args);
-    const returns = args.returns ?? { subscribed: false, children: true, specialUse: true, status: [] };
+    const returns = args.returns ?? { subscribed: false, children: true, specialUse: true, status: [], myRights: false, metadata: [] };
     const names = new Names(session);
     const below = args.recursive ? names.below(args, matches) : null;
     const share = new Share();
@@ -40,7 +42,14 @@ export const list = command({
       if (mailbox?.specialUse != null) attributes.push(mailbox.specialUse);
       const info = childInfo.length === 0 ? '' : ` (CHILDINFO (${childInfo.map((one) => `"${one}"`).join(' ')}))`;
       out.untagged(`LIST (${attributes.join(' ')}) "${settings.separator}" ${session.toWire(name)}${info}`);
-      if (returns.status.length > 0 && mailbox?.selectable && selected) {
+      if (mailbox === null || !mailbox.selectable || !selected) continue;
+      const rights = session.mail!.rights(mailbox.id);
+      if (returns.myRights) out.untagged(myRightsResponse(session, mailbox));
+      if (returns.metadata.length > 0 && /[rswip]/.test(rights)) {
+        sendMetadata(session, mailbox, returns.metadata, { maxSize: null, depth: 0 });
+        await (out.drained() ?? share.next());
+      }
+      if (returns.status.length > 0 && rights.includes('r')) {
         out.untagged(statusResponse(session, mailbox, returns.status));
         await (out.drained() ?? share.next());
       }

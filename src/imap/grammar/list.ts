@@ -1,6 +1,7 @@
 import { Fault } from '../../mail/fault.ts';
 import type { Cursor } from './cursor.ts';
 import { listPattern, mailbox } from './mailbox.ts';
+import { entryNames } from './metadata.ts';
 import { type StatusItem, statusItems } from './status.ts';
 
 export interface ListArguments {
@@ -16,6 +17,10 @@ export interface ListArguments {
     readonly children: boolean;
     readonly specialUse: boolean;
     readonly status: readonly StatusItem[];
+    /** RFC 8440 */
+    readonly myRights: boolean;
+    /** Entries. RFC 9590 */
+    readonly metadata: readonly string[];
   } | null;
 }
 
@@ -52,6 +57,8 @@ export function listArguments(line: Cursor): ListArguments {
     children: false,
     specialUse: select.has('SPECIAL-USE'),
     status: [] as StatusItem[],
+    myRights: false,
+    metadata: [] as string[],
   };
   if (line.accept(' RETURN ')) {
     extended = true;
@@ -60,6 +67,8 @@ export function listArguments(line: Cursor): ListArguments {
       else if (line.acceptWord('CHILDREN')) returns.children = true;
       else if (line.acceptWord('SPECIAL-USE')) returns.specialUse = true;
       else if (line.accept('STATUS ')) returns.status = statusItems(line);
+      else if (line.acceptWord('MYRIGHTS')) returns.myRights = true;
+      else if (line.accept('METADATA ')) returns.metadata = entryNames(line);
       else throw new Fault('syntax', 'Unknown return option');
     });
   }
