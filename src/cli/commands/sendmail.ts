@@ -13,6 +13,7 @@ import { dropMail, makeMaildrop } from '../../queue/maildrop.ts';
 import type { Cli, CommandFile } from '../command.ts';
 import { Exit, exitCodes } from '../exit.ts';
 import { type SendmailOptions, sendmailOptions } from '../sendmail-options.ts';
+import { submitBySmtp } from '../submit-by-smtp.ts';
 import { listQueue, withQueue } from './queue.ts';
 
 /** What everyone's `mail` command runs. The message is left in the maildrop, durably; the server takes it from there, now or when it is started. */
@@ -69,7 +70,12 @@ async function send(cli: Cli, options: SendmailOptions): Promise<void> {
     dropMail(dir, formatDropped(head, text));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (code === 'EACCES' || code === 'EPERM') throw new Exit(exitCodes.tryAgain, `sendmail: ${dir} may not be written by this user`);
+    const listener = config['listen.smtp'][0];
+    if ((code === 'EACCES' || code === 'EPERM') && listener !== undefined) {
+      const parameters = `${eightBit ? ' BODY=8BITMIME' : ''}${international ? ' SMTPUTF8' : ''}`;
+      await submitBySmtp(listener, config.hostname, from, head.to, text, parameters);
+      return;
+    }
     throw new Exit(code === 'ENOSPC' ? exitCodes.cannotCreate : exitCodes.tryAgain, `sendmail: ${(error as Error).message}`);
   }
 }
