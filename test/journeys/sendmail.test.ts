@@ -72,7 +72,7 @@ describe('sendmail', () => {
     await new Promise((resolve) => setTimeout(resolve, 1200));
     const story = await cli(['trace', 'nobody@example.com']);
     expect(story.code).toBe(0);
-    expect(story.out).toMatch(/ failed .*reply="550 5\.1\.1[^]* sender notified .*dsn=(\w+)[^]* \1 delivered /);
+    expect(story.out).toMatch(/ failed .*reply="550 5\.1\.1[\s\S]* sender notified .*dsn=(\w+)[\s\S]* \1 delivered /);
     expect((await cli(['trace', 'someone@else.example'])).code).toBe(1);
   });
 

@@ -180,7 +180,7 @@ describe('two hosts', () => {
     expect(one.log.find((line) => line.msg === 'deferred')).toMatchObject({ reply: expect.stringContaining('Connection refused') });
     const two = await start(2);
     const { openQueueAdmin } = await import('../../src/queue/admin.ts');
-    const admin = openQueueAdmin(`${one.settings.data_dir}/queue`)!;
+    const admin = openQueueAdmin(join(one.settings.data_dir as string, 'queue'))!;
     admin.engine.commit(() => admin.engine.flush(null));
     admin.close();
     expect((await newest(two, 'user2@example2.jp')).source).toContain('patience');
