@@ -137,7 +137,7 @@ export class Notifier {
     this.#follow();
     const there = new Set<MailboxId>();
     for (const mailbox of mail.list()) {
-      if (!mailbox.selectable || there.size >= mostWatched) continue;
+      if (!mailbox.selectable || there.size >= mostWatched || !mail.rights(mailbox.id).includes('r')) continue;
       const events = this.#eventsOf(mailbox.name);
       if (!events.has('MessageNew')) continue;
       there.add(mailbox.id);
@@ -176,7 +176,7 @@ export class Notifier {
   #tellStatus(watched: Watched, always: boolean): void {
     const { mailbox, events } = watched;
     const session = this.#session;
-    if (session.mail!.get(mailbox.id) === null) return;
+    if (session.mail!.get(mailbox.id) === null || !session.mail!.rights(mailbox.id).includes('r')) return;
     const now = session.mail!.status(mailbox.id);
     const { told } = watched;
     const counts = now.messages !== told.messages || now.uidNext !== told.uidNext;

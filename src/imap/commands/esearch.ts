@@ -76,7 +76,8 @@ export const esearch = command({
 });
 
 function inScope(session: Session, scope: readonly Scope[]): Mailbox[] {
-  const subscribed = new Set(session.mail!.subscriptions());
+  const mail = session.mail!;
+  const subscribed = new Set(mail.subscriptions());
   const matches = ({ id, name }: Mailbox, { filter, names }: Scope): boolean => {
     const paths = names.map((one) => session.fromWire(one));
     switch (filter) {
@@ -86,7 +87,7 @@ function inScope(session: Session, scope: readonly Scope[]): Mailbox[] {
       case 'inboxes':
         return name === 'INBOX';
       case 'personal':
-        return true;
+        return mail.route(name) === null;
       case 'subscribed':
         return subscribed.has(name);
       case 'mailboxes':
@@ -97,5 +98,6 @@ function inScope(session: Session, scope: readonly Scope[]): Mailbox[] {
         return paths.some((path) => name === path || (name.startsWith(`${path}/`) && !name.includes('/', path.length + 1)));
     }
   };
-  return session.mail!.list().filter((one) => one.selectable && scope.some((some) => matches(one, some)));
+  const readable = mail.list().filter((one) => one.selectable && mail.rights(one.id).includes('r'));
+  return readable.filter((one) => scope.some((some) => matches(one, some)));
 }

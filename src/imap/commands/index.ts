@@ -25,7 +25,7 @@ import { getMetadata, setMetadata } from './metadata.ts';
 import { namespace } from './namespace.ts';
 import { noop } from './noop.ts';
 import { notify } from './notify.ts';
-import { getQuota, getQuotaRoot } from './quota.ts';
+import { getQuota, getQuotaRoot, setQuota } from './quota.ts';
 import { rename } from './rename.ts';
 import { replace, replaceLiterals, uidReplace } from './replace.ts';
 import { search, uidSearch } from './search.ts';
@@ -36,6 +36,7 @@ import { status } from './status.ts';
 import { store, uidStore } from './store.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
 import { thread, uidThread } from './thread.ts';
+import { uidBatches } from './uid-batches.ts';
 import { unauthenticate } from './unauthenticate.ts';
 
 const rows: readonly AnyCommand[] = [
@@ -62,6 +63,8 @@ const rows: readonly AnyCommand[] = [
   idle,
   getQuota,
   getQuotaRoot,
+  setQuota,
+  uidBatches,
   setAcl,
   deleteAcl,
   getAcl,

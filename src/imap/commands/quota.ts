@@ -34,6 +34,28 @@ export const getQuota = command({
   },
 });
 
+/** Limits are the administrator's to set (`postcote user add --quota`), never by IMAP. RFC 9208 4.1.3 */
+export const setQuota = command({
+  name: 'SETQUOTA',
+  capabilities: ['QUOTASET'],
+  states: ['authenticated', 'selected'],
+
+  parse(line) {
+    line.space();
+    const name = line.astring();
+    line.space();
+    line.list(() => {
+      line.atom();
+      line.space();
+      line.number64();
+    });
+    line.end();
+    return name;
+  },
+
+  run: (name) => ({ no: name === root ? '[NOPERM] Limits are set by the administrator' : '[NONEXISTENT] No such quota root' }),
+});
+
 /** RFC 9208 4.3 */
 export const getQuotaRoot = command({
   name: 'GETQUOTAROOT',
@@ -49,6 +71,11 @@ export const getQuotaRoot = command({
   run(name, session) {
     const found = session.mail!.find(session.fromWire(name));
     if (found === null) throw new Fault('noSuchMailbox', name);
+    // What others have is theirs to know.
+    if (session.mail!.isShared(found.id)) {
+      session.out.untagged(`QUOTAROOT ${session.toWire(found.name)}`);
+      return;
+    }
     session.out.untagged(`QUOTAROOT ${session.toWire(found.name)} ${astring(root)}`);
     session.out.untagged(quotaResponse(session));
   },
