@@ -120,7 +120,17 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
           [...remote.values()].map((path) => ({ ...path, transport: 'relay' as const })),
         );
       }
-      const stored = await storeAll(mail, local);
+      // Who asks to hear of success gets it from the queue, which writes notices. RFC 3461 5.2.3
+      const asked = [...local].filter(([, { path }]) => envelope.reversePath !== null && path.notify?.includes('success') === true);
+      const put =
+        asked.length === 0
+          ? null
+          : await keepBack(
+              mail,
+              asked.map(([, target]) => ownPath(target)),
+            );
+      const rest = new Map([...local].filter((entry) => !asked.includes(entry)));
+      const stored = new Map([...(await storeAll(mail, rest)), ...asked.map(([key]) => [key, put] as const)]);
 
       const faults = paths.map((lead) =>
         typeof lead === 'string' ? lead : (lead.map((key) => stored.get(key) ?? null).find((f) => f !== null) ?? null),
@@ -136,6 +146,11 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       );
     },
   };
+}
+
+/** The account itself: its aliases have been followed. */
+function ownPath({ account, path }: LocalTarget): ForwardPath {
+  return { ...path, address: splitAddress(account.address) ?? path.address };
 }
 
 function results({ forwardPaths }: Envelope, faults: readonly (FaultKind | null)[]): readonly RecipientResult[] {

@@ -171,6 +171,29 @@ describe('two hosts', () => {
     transport.close();
   });
 
+  it('report success to who asks for it', async () => {
+    const [one] = [await start(1), await start(2)];
+    const transport = createTransport({
+      host: '127.0.0.1',
+      port: one.port('submission'),
+      requireTLS: true,
+      tls: { rejectUnauthorized: false },
+      auth: { user: 'user1@example1.jp', pass: 'secret' },
+    });
+    const dsn = { id: 'mine', return: 'headers' as const, notify: ['success' as const], recipient: 'user1@example1.jp' };
+    const mail = { from: 'user1@example1.jp', subject: 'x', text: 'secret text', dsn };
+    await transport.sendMail({ ...mail, to: 'user2@example1.jp' });
+    const here = await newest(one, 'user1@example1.jp');
+    expect(here.source).toMatch(
+      /Original-Envelope-Id: mine[\s\S]*Final-Recipient: rfc822; ?user2@example1\.jp\r\n[\s\S]*Action: delivered/,
+    );
+    expect(here.source).not.toContain('secret text');
+    await transport.sendMail({ ...mail, to: 'user2@example2.jp' });
+    const there = await newest(one, 'user1@example1.jp', 2);
+    expect(there.source).toMatch(/Reporting-MTA: dns; ?mail\.example2\.jp[\s\S]*Action: delivered/);
+    transport.close();
+  });
+
   it('wait for each other', async () => {
     const one = await start(1);
     await send(one, 'user1@example1.jp', 'user2@example2.jp', 'patience');
