@@ -12,6 +12,7 @@ import type { BenchServer } from './servers/server.ts';
 import { idleSuite } from './suites/idle.ts';
 import { imapSuite } from './suites/imap.ts';
 import { pop3Suite } from './suites/pop3.ts';
+import { relaySuite } from './suites/relay.ts';
 import { smtpSuite } from './suites/smtp.ts';
 
 const { values, positionals } = parseArgs({
@@ -99,8 +100,12 @@ try {
       if (suite === 'imap') rows.push(...(await imapSuite(ours, dovecot, runs, scale, only)));
       if (suite === 'pop3') rows.push(...(await pop3Suite(ours, dovecot, runs, scale)));
       if (suite === 'idle') rows.push(...(await idleSuite(ours, dovecot, runs, scale)));
+    } else if (suite === 'relay') {
+      const nodeOptions = values.profile ? `--cpu-prof --cpu-prof-dir=${profile}` : '';
+      const relay = { root, certificate, withPeer, workers: Number(values.workers), nodeOptions };
+      rows.push(...(await relaySuite(relay, runs, scale, only)));
     } else {
-      throw new Error(`no suite ${suite}; there are: smtp, imap, pop3, idle`);
+      throw new Error(`no suite ${suite}; there are: smtp, imap, pop3, idle, relay`);
     }
   }
 } finally {

@@ -16,7 +16,12 @@ export interface SmtpLoad {
   readonly accounts: number;
   /** STARTTLS and AUTH PLAIN before the first message of a connection. */
   readonly login: boolean;
+  /** Recipients in so many other domains instead of accounts: `remoteDomain`. */
+  readonly destinations?: number;
 }
+
+/** Domain n of those that mail goes out to. */
+export const remoteDomain = (n: number): string => `d${n}.relay.test`;
 
 export interface SmtpLoaded {
   readonly accepted: number;
@@ -104,7 +109,8 @@ async function run(load: SmtpLoad): Promise<SmtpLoaded> {
       for (let i = 0; i < load.perConnection && next < load.messages; i++) {
         const n = next++;
         const from = load.login ? account(0) : `sender@driver.test`;
-        socket.write(`MAIL FROM:<${from}>\r\nRCPT TO:<${account(n % load.accounts)}>\r\nDATA\r\n`);
+        const to = load.destinations === undefined ? account(n % load.accounts) : `u${n}@${remoteDomain(n % load.destinations)}`;
+        socket.write(`MAIL FROM:<${from}>\r\nRCPT TO:<${to}>\r\nDATA\r\n`);
         await reply();
         const rcpt = await reply();
         const data = await reply();

@@ -10,12 +10,13 @@ const owner = 5000;
 
 export const postfixInstalled = (): boolean => existsSync(`${programs}/master`);
 
-/** @param auth the Dovecot auth socket for SASL, when wanted */
+/** @param auth the Dovecot auth socket for SASL, when wanted; @param extra lines at the end of main.cf */
 export async function startPostfix(
   root: string,
   accounts: number,
   auth: string | null,
   certificate: { cert: string; key: string },
+  extra = '',
 ): Promise<BenchServer> {
   const [smtp, submission] = (await freePorts(2)) as [number, number];
   const dir = (name: string): string => join(root, name);
@@ -67,7 +68,7 @@ smtpd_sasl_path = ${auth ?? 'private/auth'}
 smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination
 maillog_file_prefixes = /
 maillog_file = ${dir('log/mail.log')}
-`,
+${extra}`,
   );
   const service = (name: string, type: string, command: string, limit = '-'): string => `${name} ${type} - - n - ${limit} ${command}\n`;
   writeFileSync(
