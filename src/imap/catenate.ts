@@ -1,17 +1,13 @@
 import { open } from 'node:fs/promises';
 import { type Staged, Staging } from '../base/staging.ts';
 import { Fault } from '../mail/fault.ts';
-import { headerFilter } from '../mail/header/filter.ts';
-import { LfWriter, toCrlf } from '../mail/line-ends.ts';
-import type { Part } from '../mail/mime/part.ts';
-import { resolveSection } from '../mail/mime/section.ts';
-import type { Uid } from '../mail/numbers.ts';
+import { LfWriter } from '../mail/line-ends.ts';
 import { CodedFault } from './faults.ts';
 import type { AppendPart } from './grammar/append.ts';
 import { string } from './grammar/format.ts';
 import { imapUrl } from './grammar/imap-url.ts';
-import { readRange } from './message-text.ts';
 import type { Session } from './session.ts';
+import { urlTarget } from './url-text.ts';
 
 const slice = 128 * 1024;
 
@@ -60,30 +56,14 @@ async function* pieces({ chunks, file }: Staged): AsyncGenerator<Buffer> {
 /** The octets a URL names, LF line ends. */
 async function fromUrl(session: Session, url: string): Promise<Buffer> {
   try {
-    const { mailbox, uidValidity, uid, section, partial } = imapUrl(url);
+    const what = imapUrl(url);
+    const { mailbox, uidValidity } = what;
     const mail = session.mail!;
     const found = mail.find(session.fromWire(mailbox));
     if (found === null || !found.selectable || (uidValidity !== null && uidValidity !== found.uidValidity)) throw new Fault('expunged');
-    const file = await mail.openMessage(found.id, uid as Uid);
-    try {
-      let octets: Buffer;
-      const spec = [...section.path, ...(section.text === null ? [] : [section.text])].join('.');
-      if (spec === '') octets = await readRange(file, 0, file.size);
-      else {
-        let structure: string | undefined;
-        for (const rows of mail.fetch(found.id, [uid], ['structure'])) structure = rows[0]?.structure;
-        const range = structure === undefined ? null : resolveSection(JSON.parse(structure) as Part, spec);
-        if (range === null) throw new Fault('expunged');
-        octets = await readRange(file, range.start, range.end);
-        if (section.fields.length > 0) octets = headerFilter(section.fields, section.text === 'HEADER.FIELDS.NOT')(octets);
-      }
-      if (partial !== null)
-        octets = toCrlf(octets).subarray(partial.offset, partial.length === null ? undefined : partial.offset + partial.length);
-      const lines = new LfWriter();
-      return Buffer.concat([lines.write(octets), lines.end()]);
-    } finally {
-      file.close();
-    }
+    const octets = await urlTarget(mail, found, what).body();
+    const lines = new LfWriter();
+    return Buffer.concat([lines.write(octets), lines.end()]);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     // RFC 4469 4

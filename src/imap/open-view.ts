@@ -24,6 +24,8 @@ export async function openView(session: Session, mailbox: Mailbox, readOnly: boo
   out.untagged(`OK [HIGHESTMODSEQ ${view.modSeq}] Highest`);
   // RFC 8474 4.2
   out.untagged(`OK [MAILBOXID (${mailbox.mailboxId})] Mailbox ID`);
+  // RFC 4467 8
+  out.untagged('OK [URLMECH INTERNAL] Authorised URLs');
   // RFC 9051 6.3.2: LIST tells the mailbox's canonical name.
   if (session.rev2) out.untagged(`LIST () "${session.settings.separator}" ${session.toWire(mailbox.name)}`);
   if (parameters.qresync !== null) resynchronize(session, view, parameters.qresync);

@@ -38,6 +38,7 @@ import { subscribe, unsubscribe } from './subscribe.ts';
 import { thread, uidThread } from './thread.ts';
 import { uidBatches } from './uid-batches.ts';
 import { unauthenticate } from './unauthenticate.ts';
+import { genUrlAuth, resetKey, urlFetch } from './urlauth.ts';
 
 const rows: readonly AnyCommand[] = [
   capability,
@@ -72,6 +73,9 @@ const rows: readonly AnyCommand[] = [
   myRights,
   getMetadata,
   setMetadata,
+  genUrlAuth,
+  resetKey,
+  urlFetch,
   notify,
   check,
   close,
