@@ -4,6 +4,9 @@ import type { Uid } from '../mail/numbers.ts';
 import type { AccountStore, MessageFile, MessageRow } from '../store/store.ts';
 import type { View } from './view.ts';
 
+/** Octets of a message that is read as one. */
+const small = 64 * 1024;
+
 /** The message a FETCH is at; one object serves them all, one after the other. */
 export class FetchMessage {
   readonly mail: AccountStore;
@@ -14,6 +17,7 @@ export class FetchMessage {
   #row: MessageRow | null = null;
   #file: MessageFile | null = null;
   #root: Part | null = null;
+  #text: string | null | undefined = undefined;
 
   constructor(mail: AccountStore, view: View) {
     this.mail = mail;
@@ -31,6 +35,13 @@ export class FetchMessage {
     this.uid = this.view.uids[at]! as Uid;
     this.#row = row;
     this.#root = null;
+    this.#text = undefined;
+  }
+
+  /** The whole of a small message, as in its file, octets as latin1; null where it must be opened. */
+  smallText(): string | null {
+    if (this.#text === undefined) this.#text = this.#row?.readText?.(small) ?? null;
+    return this.#text;
   }
 
   /** @throws Fault expunged */

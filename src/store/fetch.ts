@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ModSeq, Uid } from '../mail/numbers.ts';
 import { parseFileName, splitPath } from './files/name.ts';
+import { readSmallFile } from './message-file.ts';
 import type { Reader } from './reader.ts';
 import type { Column, MessageRow } from './store.ts';
 import type { ContentColumn } from './tables/content.ts';
@@ -33,8 +34,10 @@ class Row {
   readonly saveDate: number;
   readonly threadId: null = null;
   readonly #file: string;
+  readonly #fileSize: number;
+  readonly #path: string;
 
-  constructor(record: MessageRecord, more: readonly string[]) {
+  constructor(record: MessageRecord, more: readonly string[], root: string, folder: string) {
     this.uid = record.uid as Uid;
     this.flags = record.flags;
     this.moreKeywords = more;
@@ -43,6 +46,12 @@ class Row {
     this.size = record.size;
     this.saveDate = record.saveDate;
     this.#file = record.file;
+    this.#fileSize = record.fileSize;
+    this.#path = record.origin === null ? `${folder}${record.file}` : `${root}/${record.origin}`;
+  }
+
+  readText(longest: number): string | null {
+    return this.#fileSize > longest ? null : readSmallFile(this.#path, this.#fileSize);
   }
 
   get emailId(): string {
@@ -69,11 +78,12 @@ export function* fetchRows(
     const to = Math.min(from + step, uids.length);
     const source = reader();
     const folder = source.mailbox(id).folder;
+    const place = `${join(root, folder)}/`;
     yield source.atOnce(() => {
       const content = stored.length > 0 ? source.contents.reader(stored) : null;
       const more = source.messages.hasMoreKeywords(id);
       return records(source, id, uids, from, to).map((record) => {
-        const row: MessageRow = new Row(record, more ? source.messages.moreKeywordsOf(id, record.uid) : []);
+        const row: MessageRow = new Row(record, more ? source.messages.moreKeywordsOf(id, record.uid) : [], root, place);
         if (columns.length === 0) return row;
         if (wantsName) Object.assign(row, { fileName: fileNameOf(record.file) });
         if (stored.length === 0 && !wantsHeader) return row;

@@ -1,5 +1,5 @@
-import { headerFilter } from '../../mail/header/filter.ts';
-import { toCrlf } from '../../mail/line-ends.ts';
+import { headerLines } from '../../mail/header/filter.ts';
+import { crlfText } from '../../mail/line-ends.ts';
 import { resolveSection } from '../../mail/mime/section.ts';
 import type { FetchMessage } from '../fetch-message.ts';
 import type { FetchItem } from '../grammar/fetch-items.ts';
@@ -49,15 +49,28 @@ function sectionWriter({ section, partial }: FetchItem, session: Session, marksS
   const wanted = section ?? whole;
   const label = name ?? `BODY${formatSection(wanted)}${partial === null ? '' : `<${partial.offset}>`}`;
   const spec = [...wanted.path, ...(wanted.text === null ? [] : [wanted.text])].join('.');
-  const filter = wanted.fields.length === 0 ? toCrlf : headerFilter(wanted.fields, wanted.text === 'HEADER.FIELDS.NOT');
+  const pick = wanted.fields.length === 0 ? crlfText : headerLines(wanted.fields, wanted.text === 'HEADER.FIELDS.NOT');
+  const filter = (header: Buffer): Buffer => Buffer.from(pick(header.toString('latin1', 0, header.length)), 'latin1');
+  const literal = (octets: string): string => {
+    const piece = partial === null ? octets : octets.slice(partial.offset, partial.offset + partial.length);
+    return `${label} {${piece.length}}\r\n${piece}`;
+  };
   if (isHeader(wanted) && wanted.path.length === 0) {
+    const quick = (m: FetchMessage): string | null => {
+      const { header } = m.row;
+      return header == null ? null : literal(pick(header.toString('latin1', 0, header.length)));
+    };
     const prepare = (m: FetchMessage) => (m.row.header == null ? m.file() : undefined);
-    return { columns: ['header'], marksSeen, prepare, write: (m, out) => writeHeader(m, out, label, filter, partial) };
+    return { columns: ['header'], marksSeen, quick, prepare, write: (m, out) => writeHeader(m, out, label, filter, partial) };
   }
   if (spec === '') {
     return {
       columns: [],
       marksSeen,
+      quick: (m) => {
+        const octets = m.smallText();
+        return octets === null ? null : literal(crlfText(octets));
+      },
       prepare: (m) => m.file(),
       write: async (m, out) => {
         const file = await m.file();
@@ -68,13 +81,21 @@ function sectionWriter({ section, partial }: FetchItem, session: Session, marksS
   return {
     columns: ['structure'],
     marksSeen,
+    quick(m) {
+      const octets = m.smallText();
+      if (octets === null) return null;
+      const found = resolveSection(m.root(), spec);
+      // QUIRK: what is not there is empty, as Dovecot has it; some clients take NIL for a failure.
+      if (found === null) return `${label} ""`;
+      const section = octets.slice(found.start, found.end);
+      return literal(found.kind === 'header' ? pick(section) : crlfText(section));
+    },
     prepare: (m) => m.file(),
     async write(m, out) {
       const found = resolveSection(m.root(), spec);
-      // QUIRK: what is not there is empty, as Dovecot has it; some clients take NIL for a failure.
       if (found === null) out.text(`${label} ""`);
       else if (found.kind === 'header') {
-        const octets = toCrlf(filter(await readRange(await m.file(), found.start, found.end)));
+        const octets = filter(await readRange(await m.file(), found.start, found.end));
         writeOctets(out, label, octets, partial);
       } else {
         await writeText(session, m, out, label, { start: found.start, end: found.end, size: found.size }, partial);
@@ -93,13 +114,13 @@ function writeHeader(
 ): Promise<void> | undefined {
   const { header } = m.row;
   if (header != null) {
-    writeOctets(out, label, toCrlf(filter(header)), partial);
+    writeOctets(out, label, filter(header), partial);
     return undefined;
   }
   return (async () => {
     const root = m.root();
     const octets = await readRange(await m.file(), root.header, root.start);
-    writeOctets(out, label, toCrlf(filter(octets)), partial);
+    writeOctets(out, label, filter(octets), partial);
   })();
 }
 

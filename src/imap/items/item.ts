@@ -16,6 +16,8 @@ export interface ItemWriter {
   readonly prepare?: (message: FetchMessage) => Promise<unknown> | undefined;
   /** Name and value as octets in latin1. One of `text` and `write` is there. */
   readonly text?: (message: FetchMessage) => string;
+  /** The same where it is at hand without waiting; null: `prepare` and `write` must do it. No effects. */
+  readonly quick?: (message: FetchMessage) => string | null;
   /** For what is not whole in memory. */
   readonly write?: (message: FetchMessage, out: Output) => Promise<void> | undefined;
 }

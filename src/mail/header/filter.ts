@@ -2,11 +2,22 @@
  * Picks fields from a raw header (LF or CRLF) as HEADER.FIELDS does, or all others as HEADER.FIELDS.NOT; the answer has CRLF line
  * ends and always its empty line. Made once per command. RFC 9051 6.4.5
  */
-export function headerFilter(names: readonly string[], not = false): (header: Buffer | string) => Buffer {
+export function headerFilter(names: readonly string[], not = false): (header: Buffer) => Buffer {
+  const pick = headerLines(names, not);
+  return (header) => Buffer.from(pick(header.toString('latin1')), 'latin1');
+}
+
+/** The same of octets as latin1. */
+export function headerLines(names: readonly string[], not = false): (header: string) => string {
   const wanted = new Set(names.map((name) => name.toLowerCase()));
   const longest = Math.max(0, ...names.map((name) => name.length));
-  return (header) => {
-    const text = typeof header === 'string' ? header : header.toString('latin1');
+  /** By the first octet of a line: whether it may begin one of the names. */
+  const begins = new Uint8Array(256);
+  for (const name of wanted) {
+    begins[name.charCodeAt(0) & 255] = 1;
+    begins[name.toUpperCase().charCodeAt(0) & 255] = 1;
+  }
+  return (text) => {
     let picked = '';
     /** Where the lines being picked start, -1 while they are not. */
     let from = -1;
@@ -16,7 +27,7 @@ export function headerFilter(names: readonly string[], not = false): (header: Bu
       if (c === 10 || (c === 13 && text.charCodeAt(at + 1) === 10)) break;
       // A continuation goes where its field went.
       if ((c !== 32 && c !== 9) || at === 0) {
-        const picks = wanted.has(nameAt(text, at, longest)) !== not;
+        const picks = (begins[c] === 1 && wanted.has(nameAt(text, at, longest))) !== not;
         if (picks && from < 0) from = at;
         else if (!picks && from >= 0) {
           picked += text.slice(from, at);
@@ -28,7 +39,7 @@ export function headerFilter(names: readonly string[], not = false): (header: Bu
     }
     if (from >= 0) picked += text.slice(from, at);
     if (picked !== '' && !picked.endsWith('\n')) picked += '\n';
-    return Buffer.from(`${crlf(picked)}\r\n`, 'latin1');
+    return `${crlf(picked)}\r\n`;
   };
 }
 
