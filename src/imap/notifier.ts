@@ -3,6 +3,7 @@ import type { Mailbox, MailboxStatus } from '../store/store.ts';
 import { respond } from './fetch-response.ts';
 import type { EventGroup, NotifyEvent } from './grammar/notify.ts';
 import { fetchItemsByName } from './items/index.ts';
+import { MetadataWatch } from './metadata-watch.ts';
 import type { Session } from './session.ts';
 import { sendUpdates } from './updates.ts';
 
@@ -28,6 +29,7 @@ export class Notifier {
   #subscribed = new Set<string>();
   #stops: (() => void)[] = [];
   #selected: { readonly id: MailboxId; readonly stop: () => void } | null = null;
+  #metadata: MetadataWatch | null = null;
   #listTouched = false;
   #selectedTouched = false;
   #round: Promise<void> | null = null;
@@ -39,8 +41,11 @@ export class Notifier {
 
   async start(status: boolean): Promise<void> {
     const mail = this.#session.mail!;
-    this.#names = new Map(mail.list().map(({ id, name }) => [id, name]));
+    this.#names = this.#list();
     this.#subscribed = new Set(mail.subscriptions());
+    const asks = (event: NotifyEvent): boolean => this.#groups.some(({ events }) => events.has(event));
+    if (asks('MailboxMetadataChange') || asks('ServerMetadataChange'))
+      this.#metadata = new MetadataWatch(this.#session, (name) => this.#eventsOf(name), asks('ServerMetadataChange'));
     this.#watchAll();
     this.#stops.push(
       mail.watch(null, () => {
@@ -116,6 +121,11 @@ export class Notifier {
 
   #selectedGroup(): EventGroup | undefined {
     return this.#groups.find(({ filter }) => filter.startsWith('selected'));
+  }
+
+  /** Names that are mailboxes. */
+  #list(): Map<MailboxId, string> {
+    return new Map(this.#session.mail!.list().flatMap(({ id, name, selectable }) => (selectable ? [[id, name] as const] : [])));
   }
 
   /** Watches the mailbox that is selected now. */
@@ -195,7 +205,7 @@ export class Notifier {
     const mail = session.mail!;
     const tell = (name: string, attributes: string, more = '') =>
       session.out.untagged(`LIST (${attributes}) "${session.settings.separator}" ${session.toWire(name)}${more}`);
-    const now = new Map(mail.list().map(({ id, name }) => [id, name]));
+    const now = this.#list();
     for (const [id, name] of now) {
       const before = this.#names.get(id);
       if (before === name || !this.#eventsOf(name).has('MailboxName')) continue;
@@ -209,6 +219,7 @@ export class Notifier {
       if (subscribed.has(name) === this.#subscribed.has(name) || !this.#eventsOf(name).has('SubscriptionChange')) continue;
       tell(name, subscribed.has(name) ? '\\Subscribed' : '');
     }
+    this.#metadata?.tell();
     this.#names = now;
     this.#subscribed = subscribed;
     this.#watchAll();

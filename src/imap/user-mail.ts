@@ -1,3 +1,4 @@
+import type { Log } from '../base/log.ts';
 import type { DirectorySource } from '../directory/directory.ts';
 import type { Sharing } from '../directory/sharing.ts';
 import { Fault } from '../mail/fault.ts';
@@ -40,6 +41,7 @@ export interface UserMailDeps {
   readonly directory?: Pick<DirectorySource, 'account'>;
   readonly sharing?: Sharing;
   readonly stagingDir: string;
+  readonly log?: Log;
 }
 
 /** A mailbox of somebody else, by name. */
@@ -82,7 +84,7 @@ export class UserMail implements AccountStore {
 
   /** Looks who shares something now. Before a command that may name a mailbox of others. */
   async freshen(): Promise<void> {
-    const { directory, sharing, store } = this.#deps;
+    const { directory, sharing, store, log } = this.#deps;
     if (directory === undefined || sharing === undefined) return;
     const { user } = this;
     const owners = sharing.owners([user, user.slice(user.lastIndexOf('@'))]);
@@ -99,7 +101,13 @@ export class UserMail implements AccountStore {
       const account = await directory.account(owner);
       if (account === null || !account.enabled) continue;
       const { id, address, home, quota } = account;
-      this.#others.set(address, await store.open({ id, address, home, quota }));
+      try {
+        this.#others.set(address, await store.open({ id, address, home, quota }));
+      } catch (error) {
+        // One account that cannot be opened hides nobody else's.
+        if (!(error instanceof Fault)) throw error;
+        log?.warn({ address: user, owner, kind: error.kind, detail: error.detail }, 'could not open an account that shares mailboxes');
+      }
     }
   }
 
@@ -399,7 +407,11 @@ export class UserMail implements AccountStore {
   }
 
   watch(id: MailboxId | null, listener: () => void): () => void {
-    return (id === null ? this.own : this.#in(id, 'r')).watch(id, listener);
+    if (id !== null) return this.#in(id, 'r').watch(id, listener);
+    const stops = [this.own, ...this.#others.values()].map((mail) => mail.watch(null, listener));
+    return () => {
+      for (const stop of stops) stop();
+    };
   }
 }
 

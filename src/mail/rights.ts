@@ -8,7 +8,10 @@ export type Acl = ReadonlyMap<string, string>;
 
 export const anyone = 'anyone';
 
-const only = (rights: string, wanted: string): string => [...rights].filter((right) => wanted.includes(right)).join('');
+const only = (rights: string, wanted: string): string =>
+  Array.from(rights)
+    .filter((right) => wanted.includes(right))
+    .join('');
 
 /** Rights as written, in our order; the old `c` stands for `kx`, `d` for `te`. RFC 4314 2.1.1 @throws Fault syntax */
 export function parseRights(text: string): string {
@@ -25,7 +28,10 @@ export function formatRights(rights: string): string {
 
 export const addRights = (rights: string, more: string): string => only(allRights, rights + more);
 
-export const removeRights = (rights: string, less: string): string => [...rights].filter((right) => !less.includes(right)).join('');
+export const removeRights = (rights: string, less: string): string =>
+  Array.from(rights)
+    .filter((right) => !less.includes(right))
+    .join('');
 
 /**
  * What `user` may do: rights of theirs and of `anyone`, without those taken away by identifiers with a `-`. The owner may do

@@ -124,7 +124,7 @@ export const listRights = command({
     const found = named(session, name);
     mail.acl(found.id);
     const all = formatRights(allRights);
-    const rights = who === mail.ownerOf(found.id) ? all : ['""', ...all].join(' ');
+    const rights = who === mail.ownerOf(found.id) ? all : `"" ${Array.from(all).join(' ')}`;
     session.out.untagged(`LISTRIGHTS ${session.toWire(found.name)} ${onWire(who)} ${rights}`);
   },
 });

@@ -68,22 +68,25 @@ export const appendLiterals: LiteralPolicy = {
   },
 
   async check(session, before, at, size, soFar) {
-    if (soFar === 0) {
-      await session.mail!.freshen();
-      const line = new Cursor(before, { utf8: session.utf8 });
-      line.at = at;
-      line.space();
-      requireTarget(session, session.fromWire(mailbox(line)));
-    }
-    checkSize(session, size);
+    const line = new Cursor(before, { utf8: session.utf8 });
+    line.at = at;
+    line.space();
+    await checkTarget(session, mailbox(line), size, soFar);
   },
 
   receive: receiveMessage,
 };
 
-/** @throws Fault tooBig, overQuota */
-export function checkSize(session: Session, size: number): void {
+/** Before a message comes in. @throws Fault tooBig, overQuota, noSuchMailbox TRYCREATE */
+export async function checkTarget(session: Session, name: string, size: number, soFar: number): Promise<void> {
+  const target = session.fromWire(name);
+  if (soFar === 0) {
+    await session.mail!.freshen();
+    requireTarget(session, target);
+  }
   if (size > session.settings.messageSizeLimit) throw new Fault('tooBig', `${size} octets`);
   const { quota } = session.mail!.account;
+  // Of somebody else's mailbox the store knows the limit.
+  if (session.mail!.route(target) !== null) return;
   if (quota > 0 && session.mail!.usage().bytes + size > quota) throw new Fault('overQuota', `${size} octets`);
 }

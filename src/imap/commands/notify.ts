@@ -1,5 +1,5 @@
 import { command } from '../command.ts';
-import { notifyArguments } from '../grammar/notify.ts';
+import { notifyArguments, notifyEvents } from '../grammar/notify.ts';
 import { Notifier } from '../notifier.ts';
 
 /** Says what the client wants to hear of while no command runs. RFC 5465 */
@@ -14,7 +14,7 @@ export const notify = command({
     session.notifier = null;
     if (set === null) return 'NOTIFY completed.';
     if (set.unknown.length > 0) {
-      return { no: '[BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)] Unsupported events' };
+      return { no: `[BADEVENT (${notifyEvents.join(' ')})] Unsupported events` };
     }
     session.notifier = new Notifier(session, set.groups);
     await session.notifier.start(set.status);

@@ -4,7 +4,7 @@ import { type AppendMessage, appendMessage } from '../grammar/append.ts';
 import { Cursor } from '../grammar/cursor.ts';
 import { mailbox } from '../grammar/mailbox.ts';
 import type { LiteralPolicy } from '../reader.ts';
-import { appendLiterals, checkSize, newMessages, requireTarget } from './append.ts';
+import { appendLiterals, checkTarget, newMessages, requireTarget } from './append.ts';
 
 interface ReplaceArguments {
   readonly number: number | '*';
@@ -31,6 +31,9 @@ function replaceCommand(byUid: boolean): Command<ReplaceArguments> {
     async run({ number, name, message }, session) {
       const { mail, view } = session.selected;
       if (view.readOnly) throw new Fault('noPermission', 'Mailbox is read-only');
+      // The old one must be ours to take away before the new one is stored. RFC 8508 3.6
+      const rights = mail.rights(view.mailbox.id);
+      if (!rights.includes('t') || !rights.includes('e')) throw new Fault('noPermission');
       const [at] = Array.from(view.places([{ from: number, to: number }], byUid));
       if (at === undefined) throw new Fault('expunged', 'no such message');
       const uid = view.uids[at]!;
@@ -58,13 +61,9 @@ export const replaceLiterals: LiteralPolicy = {
   },
 
   async check(session, before, at, size, soFar) {
-    if (soFar === 0) {
-      await session.mail!.freshen();
-      const line = new Cursor(before, { utf8: session.utf8 });
-      line.at = at;
-      line.take('message number', / (?:\d+|\*) /y);
-      requireTarget(session, session.fromWire(mailbox(line)));
-    }
-    checkSize(session, size);
+    const line = new Cursor(before, { utf8: session.utf8 });
+    line.at = at;
+    line.take('message number', / (?:\d+|\*) /y);
+    await checkTarget(session, mailbox(line), size, soFar);
   },
 };

@@ -3,7 +3,17 @@ import type { Cursor } from './cursor.ts';
 import { type FetchItem, fetchItems } from './fetch-items.ts';
 import { mailbox } from './mailbox.ts';
 
-export type NotifyEvent = 'MessageNew' | 'MessageExpunge' | 'FlagChange' | 'MailboxName' | 'SubscriptionChange';
+export const notifyEvents = [
+  'MessageNew',
+  'MessageExpunge',
+  'FlagChange',
+  'MailboxName',
+  'SubscriptionChange',
+  'MailboxMetadataChange',
+  'ServerMetadataChange',
+] as const;
+
+export type NotifyEvent = (typeof notifyEvents)[number];
 
 export interface EventGroup {
   readonly filter: 'selected' | 'selected-delayed' | 'inboxes' | 'personal' | 'subscribed' | 'subtree' | 'mailboxes';
@@ -24,7 +34,6 @@ export interface NotifySet {
 }
 
 const filters = ['selected-delayed', 'selected', 'inboxes', 'personal', 'subscribed', 'subtree', 'mailboxes'] as const;
-const known: readonly NotifyEvent[] = ['MessageNew', 'MessageExpunge', 'FlagChange', 'MailboxName', 'SubscriptionChange'];
 const most = 1000;
 
 /** notify = "NOTIFY" SP (notify-set / "NONE"). Null for NONE. RFC 5465 8 */
@@ -62,7 +71,7 @@ function eventGroup(line: Cursor, unknown: string[]): EventGroup {
   if (!line.acceptWord('NONE')) {
     line.list(() => {
       const word = line.atom();
-      const event = known.find((name) => name.toLowerCase() === word.toLowerCase());
+      const event = notifyEvents.find((name) => name.toLowerCase() === word.toLowerCase());
       if (event === undefined) unknown.push(word);
       else events.add(event);
       if (event === 'MessageNew' && line.accept(' (')) {

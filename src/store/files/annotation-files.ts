@@ -24,7 +24,9 @@ export function readAclFile(folder: string): Acl {
   for (const line of readText(join(folder, aclFileName)).split('\n')) {
     const [, minus, name, rights] = /^(-?)(?:user=(?=\S*@)|(?=anyone ))(\S+) ([a-z]*)(?: :.*)?$/i.exec(line.trim()) ?? [];
     if (name === undefined || rights === undefined) continue;
-    const known = [...allRights].filter((right) => rights.includes(right)).join('');
+    const known = Array.from(allRights)
+      .filter((right) => rights.includes(right))
+      .join('');
     acl.set(`${minus}${name.toLowerCase()}`, known);
   }
   return acl;

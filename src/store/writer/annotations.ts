@@ -53,6 +53,7 @@ export function setMetadata(writer: AccountWriter, { mailbox, changes }: SetMeta
       if (rows.length > mostEntries) throw new Fault('tooMany', 'metadata entries');
       if (rows.reduce((sum, { value }) => sum + value.length, 0) > mostOctets) throw new Fault('tooMany', 'metadata octets');
       saveMetadata(writer, record);
+      writer.listChanged();
     },
   };
 }
