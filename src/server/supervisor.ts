@@ -10,8 +10,10 @@ import type { BoundListener } from './sockets.ts';
 /** How often workers are asked for a sign of life, and after how many missing answers one counts as hung. Milliseconds. */
 const pingInterval = 1000;
 const missesAllowed = 4;
+/** A worker that served this long before it died is replaced at once: its share of new connections waits for the next one. Milliseconds. */
+const goodService = 500;
 /** Longest pause before a worker that keeps dying is tried again. */
-const longestPause = 30_000;
+const longestPause = 5000;
 
 export interface Supervisor {
   reload(config: Config, tls: TlsSettings): void;
@@ -31,8 +33,9 @@ interface Worker {
   child: ChildProcess;
   serving: boolean;
   misses: number;
-  started: number;
-  /** Deaths in a row soon after a start. */
+  /** When it began to serve; 0 = not yet. Milliseconds since 1970. */
+  served: number;
+  /** Deaths in a row before it served for long. */
   falls: number;
 }
 
@@ -77,7 +80,7 @@ export async function supervise({ config, tls, ticketKeys, bound, log }: Supervi
     worker.child = child;
     worker.serving = false;
     worker.misses = 0;
-    worker.started = Date.now();
+    worker.served = 0;
     child.on('message', (message: ToPrimary) => receive(worker, child, message));
     child.on('error', (error) => log.error({ worker: worker.number, error }, 'worker trouble'));
     child.on('exit', (code, signal) => gone(worker, child, code, signal));
@@ -97,7 +100,7 @@ export async function supervise({ config, tls, ticketKeys, bound, log }: Supervi
       whenFailed(new StartFailure(69, `worker ${worker.number} ended while starting: ${signal ?? `exit ${code}`}`));
       return;
     }
-    worker.falls = Date.now() - worker.started < 10_000 ? worker.falls + 1 : 0;
+    worker.falls = worker.served > 0 && Date.now() - worker.served >= goodService ? 0 : worker.falls + 1;
     const pause = worker.falls <= 1 ? 0 : Math.min(longestPause, 250 * 2 ** worker.falls);
     log.error({ worker: worker.number, pid: child.pid, code, signal, pause }, 'worker died, replacing it');
     setTimeout(() => {
@@ -110,6 +113,7 @@ export async function supervise({ config, tls, ticketKeys, bound, log }: Supervi
     switch (message.kind) {
       case 'serving':
         worker.serving = true;
+        worker.served = Date.now();
         if (ready) log.info({ worker: worker.number, pid: child.pid }, 'worker serves');
         if (workers.every(({ serving }) => serving)) whenServing();
         break;
@@ -175,7 +179,7 @@ export async function supervise({ config, tls, ticketKeys, bound, log }: Supervi
   };
 
   for (let number = 1; number <= config.workers; number++) {
-    const worker = { number, serving: false, misses: 0, started: 0, falls: 0 } as Worker;
+    const worker = { number, serving: false, misses: 0, served: 0, falls: 0 } as Worker;
     workers.push(worker);
     launch(worker);
   }
