@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../test/support/runs.ts';
 import { type Credential, CredentialCache } from './credential-cache.ts';
 
 const clockAt = (start: number) => ({
@@ -25,7 +26,7 @@ describe('CredentialCache', () => {
         for (let i = 0; i < 10; i++) cache.add(`${i}`);
         if (cache.has(name)) throw new Error('still there');
       }),
-      { numRuns: 100_000 },
+      { numRuns: runs(100_000) },
     );
   }, 120_000);
 

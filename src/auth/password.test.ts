@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../test/support/runs.ts';
 import { Fault } from '../mail/fault.ts';
 import { findScheme, hashPassword, recognise, verifyPassword } from './password.ts';
 import { hmacMd5, hmacState } from './schemes/cram-md5.ts';
@@ -148,7 +149,7 @@ describe.skipIf(spawnSync('openssl', ['version']).status !== 0)('openssl passwd'
           .trim();
         expect(await verify(password, stored)).toBe(true);
       }),
-      { numRuns: 10 },
+      { numRuns: runs(10) },
     );
   });
 });

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openDirectory } from '../directory/open.ts';
 
-const program = fileURLToPath(new URL('../cli.ts', import.meta.url));
+// As it is used: vitest.config.ts has it built.
+const program = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'postcote-cli-'));

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type FakeDirectory, type FakeQueue, type FakeStore, fakeDirectory, fakeQueue, fakeStore } from '../../test/support/fake-mail.ts';
+import { cpu } from '../../test/support/time.ts';
 import { type LogFields, silentLog } from '../base/log.ts';
 import { type Staged, stagedBytes } from '../base/staging.ts';
 import { splitAddress } from '../mail/address.ts';
@@ -202,9 +203,8 @@ describe('the header', () => {
   });
 
   it('of 10 MB and a million lines costs little', async () => {
-    const started = performance.now();
-    await facts(['Received: x\n'.repeat(900_000)]);
-    expect(performance.now() - started).toBeLessThan(1000);
+    const text = 'Received: x\n'.repeat(900_000);
+    expect(await cpu(() => facts([text]))).toBeLessThan(1000);
   });
 });
 

@@ -107,8 +107,7 @@ describe('rows written by hand', () => {
     const heard: (string | null)[] = [];
     const stop = directory.watch((address) => heard.push(address));
     byHand(`INSERT INTO virtual_domains (name) VALUES ('example.com');`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(heard).toEqual([null]);
+    await expect.poll(() => heard).toEqual([null]);
     directory.manage.addUser('a@example.com', 'p');
     expect(heard).toEqual([null, 'a@example.com']);
     stop();

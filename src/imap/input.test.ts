@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type ImapClient, imapServer } from '../../test/support/imap.ts';
+import { runs } from '../../test/support/runs.ts';
 
 const vocabulary = [
   'SELECT',
@@ -117,7 +118,7 @@ it('gives the same answers however its input is cut, and never fails', async () 
         }
         expect(server.bugs).toEqual([]);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   } finally {
     await server.close();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type ImapClient, imapServer } from '../../test/support/imap.ts';
+import { runs } from '../../test/support/runs.ts';
 
 /** What a client believes, from nothing but what it was told. */
 class Mirror {
@@ -133,7 +134,7 @@ it('what sessions were told adds up to what is there', async () => {
           for (const { client } of mirrors) client.close();
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
     expect(server.bugs).toEqual([]);
   } finally {

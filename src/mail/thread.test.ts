@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../test/support/runs.ts';
 import { messageFacts } from './mime/facts.ts';
 import { sortMessages } from './sort.ts';
 import { formatThreads, type ThreadItem, type ThreadNode, thread } from './thread.ts';
@@ -87,7 +88,7 @@ describe('thread', () => {
           expect(found.sort((a, b) => a - b)).toEqual(headers.map((_, i) => i + 1));
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 

@@ -6,6 +6,7 @@ import { connect as tlsConnect } from 'node:tls';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { selfSigned } from '../../test/support/certificate.ts';
 import { MemoryInboxes } from '../../test/support/memory-inbox.ts';
+import { cpu } from '../../test/support/time.ts';
 import type { Authenticator, SaslExchange } from '../auth/authenticator.ts';
 import { silentLog } from '../base/log.ts';
 import { sampleMetrics } from '../base/metrics.ts';
@@ -105,7 +106,7 @@ class Client {
   }
 
   async until(words: string): Promise<string> {
-    await expect.poll(() => this.text.includes(words) || this.#closed, { timeout: 5_000, interval: 2 }).toBe(true);
+    await expect.poll(() => this.text.includes(words) || this.#closed, { timeout: 20_000, interval: 2 }).toBe(true);
     const said = this.text;
     this.text = '';
     return said;
@@ -118,7 +119,7 @@ class Client {
   }
 
   async end(): Promise<string> {
-    await expect.poll(() => this.#closed, { timeout: 5_000, interval: 2 }).toBe(true);
+    await expect.poll(() => this.#closed, { timeout: 20_000, interval: 2 }).toBe(true);
     return this.text;
   }
 }
@@ -230,9 +231,11 @@ Subject: one
 
   it('lists 2,000 messages without opening one', async () => {
     store.put('ann@example.com', ...Array.from({ length: 2_000 }, (_, i) => `a: ${i}\n\ntext\n`));
-    const started = performance.now();
-    const said = await dialogue(`${login}STAT\nLIST\nUIDL\nQUIT\n`);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    let said = '';
+    const spent = await cpu(async () => {
+      said = await dialogue(`${login}STAT\nLIST\nUIDL\nQUIT\n`);
+    });
+    expect(spent).toBeLessThan(1_000);
     expect(said.split('\n')).toHaveLength(2 * 2_000 + 10);
     expect(store.opened).toBe(0);
   });

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cpu } from '../../test/support/time.ts';
 import { type Database, openDatabase } from '../db/open.ts';
 import { QueueEngine } from './engine.ts';
 import type { QueueId } from './queue.ts';
@@ -49,6 +50,7 @@ function fill(from: number, count: number): void {
           warnAt: 1e14,
         },
         100,
+        null,
       );
     }
   });
@@ -57,19 +59,17 @@ function fill(from: number, count: number): void {
 const claim = () => engine.commit(() => engine.claim({ owner: 'w', now: 2000, want: 20, after: '', slots: new Map(), slot: 5 }));
 
 describe('queue at length', () => {
-  it('accepts and claims as fast with 50,000 in it', { timeout: 60_000 }, () => {
-    const time = (work: () => void): number => {
-      const start = performance.now();
-      work();
-      return performance.now() - start;
-    };
+  it('accepts and claims as fast with 50,000 in it', async () => {
+    // The best of three, so that a checkpoint in one of them says nothing.
+    const best = async (work: (n: number) => unknown): Promise<number> =>
+      Math.min(await cpu(() => work(1)), await cpu(() => work(2)), await cpu(() => work(3)));
     fill(0, 1000);
-    const first = Math.min(...[1, 2, 3].map((n) => time(() => fill(n * 1000, 1000))));
+    const first = await best((n) => fill(n * 1000, 1000));
     fill(10_000, 50_000);
-    const last = Math.min(...[1, 2, 3].map((n) => time(() => fill(100_000 + n * 1000, 1000))));
+    const last = await best((n) => fill(100_000 + n * 1000, 1000));
     expect(last).toBeLessThan(first * 4 + 20);
-    expect(Math.min(...[1, 2, 3].map(() => time(claim)))).toBeLessThan(100);
-    expect(Math.min(...[1, 2, 3].map(() => time(() => void engine.commit(() => engine.sweep('w', 2000)))))).toBeLessThan(100);
+    expect(await best(claim)).toBeLessThan(100);
+    expect(await best(() => void engine.commit(() => engine.sweep('w', 2000)))).toBeLessThan(100);
   });
 
   it('never walks a table for what happens to each message', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../test/support/runs.ts';
 import { DataWriter } from './data-writer.ts';
 import { enhancedStatus, type RemoteReply, ReplyReader } from './reply.ts';
 import { lookUp, parseNextHop, routeFor } from './route.ts';
@@ -34,7 +35,7 @@ describe('message text on the wire', () => {
         const end = `\r\n${wire}`.indexOf('\r\n.\r\n');
         expect(end + 3).toBe(wire.length);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { crowd } from '../../test/support/time.ts';
 import { silentLog } from '../base/log.ts';
 import { stagedBytes } from '../base/staging.ts';
 import type { AccountId, MailboxId, Uid } from '../mail/numbers.ts';
@@ -93,7 +94,7 @@ describe('another program', () => {
     rmSync(join(root, 'new', names('new').find((name) => name.endsWith('.1'))!));
     await mail.refresh(id);
     expect(uids()).toEqual([1, 2]);
-    await expect.poll(() => uids(), { timeout: 8000, interval: 100 }).toEqual([2]);
+    await expect.poll(() => uids(), { timeout: 20_000, interval: 100 }).toEqual([2]);
     expect(mail.changes(id, 0 as never).expunged).toEqual([1]);
   });
 
@@ -158,7 +159,7 @@ describe('another program', () => {
     const began = performance.now();
     writeFileSync(join(root, 'new/1.foreign.host'), text('theirs'));
     await heard;
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(1000 * crowd());
     expect(uids()).toEqual([1]);
   });
 });
@@ -168,8 +169,8 @@ describe('a program that renames all the time', () => {
     const all = Array.from({ length: 300 }, (_, i) => ({ message: stagedBytes(Buffer.from(text(`m${i}`))), flags: ['\\Seen'] }));
     await mail.append('INBOX', all);
     let flips = 0;
-    const until = Date.now() + 4000;
-    while (Date.now() < until) {
+    const until = Date.now() + (process.env.FUZZ === 'long' ? 30_000 : 1500);
+    for (let round = 0; round < 20 || Date.now() < until; round++) {
       for (let i = 0; i < 10; i++) {
         const list = names('cur');
         const from = list[(flips * 7919) % list.length]!;
@@ -191,7 +192,7 @@ describe('a program that renames all the time', () => {
           await mail.refresh(id);
           return verifyAccount(owner, settings);
         },
-        { timeout: 10_000, interval: 200 },
+        { timeout: 20_000, interval: 200 },
       )
       .toEqual([]);
   });
@@ -237,10 +238,12 @@ describe('the index', () => {
     const before = look();
     execFileSync('sh', ['-c', `rm ${join(dir, 'a')}/postcote.sqlite*`]);
     expect(await add('two')).toBeGreaterThan(1);
-    await new Promise((resolve) => setTimeout(resolve, 1100));
-    await mail.refresh(id);
-    expect(look().list).toEqual(before.list);
-    expect(uids()).toHaveLength(2);
+    await expect
+      .poll(async () => {
+        await mail.refresh(id);
+        return [look().list, uids().length];
+      })
+      .toEqual([before.list, 2]);
     expect(await read(1)).toBe(text('one'));
   });
 
@@ -283,7 +286,7 @@ describe('an index from a backup', () => {
     await start();
     expect(await add('five')).toBeGreaterThan(4);
     await mail.refresh(id);
-    await expect.poll(() => uids().slice(0, 2), { timeout: 8000, interval: 100 }).toEqual([2, 3]);
+    await expect.poll(() => uids().slice(0, 2), { timeout: 20_000, interval: 100 }).toEqual([2, 3]);
     expect(flags().slice(0, 2)).toEqual([1, 0]);
     expect(await read(3)).toBe(text('three'));
   });

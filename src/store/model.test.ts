@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { runs } from '../../test/support/runs.ts';
 import { silentLog } from '../base/log.ts';
 import { stagedBytes } from '../base/staging.ts';
 import { firstKeywordBit, flagBits } from '../mail/flags.ts';
@@ -157,7 +158,7 @@ it('agrees with a model, seen from two stores', { timeout: 60_000 }, async () =>
     }
     for (const mail of mails) mail.release();
   });
-  await fc.assert(property, { numRuns: 15 });
+  await fc.assert(property, { numRuns: runs(15) });
   await Promise.all(stores.map((store) => store.close()));
   for (const home of readdirSync(dir)) {
     // What was left to be renamed is done by now.

@@ -54,7 +54,7 @@ set quit = yes
         : `pop://bob%40example.com:secret@${server.at('pop3')}/`;
     // mutt wants a terminal; it does what it is told by keys pushed beforehand, on the newest message.
     const command = `mutt -F ${server.dir}/muttrc -n -f '${url}' -e 'push "<last-entry><copy-message>${saved}<enter><exit>"'`;
-    const { output } = await run('timeout', ['15', 'script', '-qec', command, '/dev/null'], { env: { HOME: server.dir, TERM: 'xterm' } });
+    const { output } = await run('script', ['-qec', command, '/dev/null'], { env: { HOME: server.dir, TERM: 'xterm' } });
     let text = '';
     try {
       text = readFileSync(saved, 'utf8');

@@ -11,7 +11,7 @@ afterAll(() => server.close());
 
 function relayTest(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [join(root, 'src/cli.ts'), 'relay-test', `127.0.0.1:${server.port('smtp')}`, ...args]);
+    const child = spawn(process.execPath, [join(root, 'dist/cli.js'), 'relay-test', `127.0.0.1:${server.port('smtp')}`, ...args]);
     let out = '';
     let err = '';
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));

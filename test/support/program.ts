@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createTransport } from 'nodemailer';
 import type { ListenerName } from '../../src/index.ts';
 import { startTestServer, type TestServer } from './server.ts';
@@ -21,14 +22,34 @@ export interface Ran {
   readonly output: string;
 }
 
-/** Runs a program to its end, at most 30 s; the server of the same process goes on meanwhile. */
+const running = new Set<number>();
+process.on('exit', () => {
+  for (const pid of running) killTree(pid);
+});
+
+/** Ends a process and all that it started, also those in sessions of their own, as `script` makes them. */
+function killTree(pid: number): void {
+  let children = '';
+  try {
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  } catch {}
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {}
+  for (const child of children.trim().split(' ').filter(Boolean)) killTree(Number(child));
+}
+
+/** Runs a program to its end, at most 45 s; the server of the same process goes on meanwhile. */
 export function run(
   program: string,
   args: readonly string[],
   { input = '', cwd, env = {} }: { input?: string; cwd?: string; env?: Readonly<Record<string, string>> } = {},
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, env: { ...process.env, LC_ALL: 'C.UTF-8', ...env }, timeout: 30_000, killSignal: 'SIGKILL' });
+    const child = spawn(program, args, { cwd, env: { ...process.env, LC_ALL: 'C.UTF-8', ...env } });
+    const pid = child.pid ?? 0;
+    if (pid !== 0) running.add(pid);
+    const timer = setTimeout(() => killTree(pid), 45_000);
     let stdout = '';
     let stderr = '';
     let output = '';
@@ -42,8 +63,18 @@ export function run(
     });
     child.stdin.on('error', () => {});
     child.stdin.end(input);
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code: code ?? -1, stdout, stderr, output }));
+    const over = (): void => {
+      clearTimeout(timer);
+      running.delete(pid);
+    };
+    child.on('error', (error) => {
+      over();
+      reject(error);
+    });
+    child.on('close', (code) => {
+      over();
+      resolve({ code: code ?? -1, stdout, stderr, output });
+    });
   });
 }
 

@@ -105,13 +105,13 @@ export interface ServerProcess {
   readonly exited: Promise<number | NodeJS.Signals>;
 }
 
-/** `node src/server.ts` (or dist/server.js by any Node) as a process of its own. */
+/** `node dist/server.js`, by any Node, as a process of its own. */
 export function spawnServer({
   args = [],
   env = {},
   cwd,
   node = process.execPath,
-  program = join(root, 'src/server.ts'),
+  program = join(root, 'dist/server.js'),
 }: {
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
@@ -152,7 +152,7 @@ export function spawnServer({
     exited,
     kill: (signal) => void child.kill(signal),
     port: (name) => (find('ready')!.listeners as { name: string; port: number }[]).find((listener) => listener.name === name)!.port,
-    line: (msg, timeoutMs = 15_000) =>
+    line: (msg, timeoutMs = 30_000) =>
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => done(new Error(`no line "${msg}" in ${timeoutMs} ms\n${errors}`)), timeoutMs);
         const look = (): void => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../../test/support/runs.ts';
 import { Fault } from '../../mail/fault.ts';
 import { appendMessages } from './append.ts';
 import { Cursor } from './cursor.ts';
@@ -290,6 +291,6 @@ it('throws nothing but faults, whatever comes', () => {
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../../test/support/runs.ts';
 import { addressList } from './addresses.ts';
 
 const list = (text: string) => addressList(text).map(({ name, route, mailbox, domain }) => [name, route, mailbox, domain]);
@@ -81,7 +82,7 @@ describe('address list', () => {
         }
         expect(open).toBe(0);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../../test/support/runs.ts';
 import { countBareLf } from '../line-ends.ts';
 import { FactsReader, messageFacts } from './facts.ts';
 import type { Part } from './part.ts';
@@ -69,7 +70,7 @@ describe('structure', () => {
         expect(root.end).toBe(bytes.length);
         check(root, bytes, 0, bytes.length);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -84,7 +85,7 @@ describe('structure', () => {
         }
         expect(reader.end()).toEqual(messageFacts(bytes));
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../../test/support/runs.ts';
 import { decodeTransfer, transferDecoder } from './transfer.ts';
 
 function inPieces(bytes: Buffer, encoding: string, sizes: number[]): Buffer {
@@ -54,7 +55,7 @@ describe('transfer decoding', () => {
           expect(inPieces(bytes, encoding, cut).toString('latin1')).toBe(decodeTransfer(bytes, encoding).toString('latin1'));
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 });

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../../test/support/runs.ts';
+import { cpu } from '../../../test/support/time.ts';
 import { type Address, formatAddress } from '../../mail/address.ts';
 import { Fault } from '../../mail/fault.ts';
 import { addressLiteral, isDomain, isFullyQualified, isHeloName, isValidHeloName } from './domain.ts';
@@ -90,20 +92,18 @@ describe('a path', () => {
           expect(error).toBeInstanceOf(Fault);
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
-  it('costs linear time', () => {
+  it('costs linear time', async () => {
     for (const text of [
       `<${'a.'.repeat(100_000)}`,
       `<"${'\\a'.repeat(100_000)}`,
       `<${'@a,'.repeat(50_000)}`,
       `<a@${'b.'.repeat(100_000)}`,
     ]) {
-      const started = performance.now();
-      expect(() => path(text)).toThrow(Fault);
-      expect(performance.now() - started).toBeLessThan(500);
+      expect(await cpu(() => expect(() => path(text)).toThrow(Fault))).toBeLessThan(500);
     }
   });
 
