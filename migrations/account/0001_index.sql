@@ -60,6 +60,8 @@ CREATE TABLE message (
   content_id    INTEGER,                        -- null: not read yet
   file          TEXT    NOT NULL,               -- below the folder: 'cur/NAME:2,S'
   origin        TEXT,                           -- below the Maildir: where a moved file still lies
+  sent          INTEGER,                        -- by the Date field, milliseconds; null: unusable, or not read yet
+  sent_day      INTEGER,                        -- as written there, its zone disregarded
   PRIMARY KEY (mailbox_id, uid)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX message_by_modseq ON message (mailbox_id, modseq, flags);

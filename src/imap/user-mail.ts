@@ -6,6 +6,7 @@ import { systemFlags } from '../mail/flags.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import { type Acl, allRights, rightsOf } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
+import type { SortItem } from '../mail/sort.ts';
 import type {
   AccountStore,
   Annotation,
@@ -292,6 +293,10 @@ export class UserMail implements AccountStore {
 
   fetch(id: MailboxId, uids: ArrayLike<number>, columns: readonly Column[]): IterableIterator<readonly MessageRow[]> {
     return this.#in(id, 'r').fetch(id, uids, columns);
+  }
+
+  async sortItems(id: MailboxId, uids: ArrayLike<number>, withText: boolean): Promise<readonly SortItem[]> {
+    return this.#in(id, 'r').sortItems(id, uids, withText);
   }
 
   async openMessage(id: MailboxId, uid: Uid): Promise<MessageFile> {

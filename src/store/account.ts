@@ -1,14 +1,17 @@
 import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import { Fault } from '../mail/fault.ts';
+import type { SortKeys } from '../mail/mime/part.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import type { Acl } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
+import type { SortItem } from '../mail/sort.ts';
 import { fetchRows } from './fetch.ts';
 import { placeOf } from './files/name.ts';
 import { canonicalName, parents } from './files/paths.ts';
 import { folderStamp } from './files/stamp.ts';
 import { Freshness } from './freshness.ts';
+import { MailboxKeys } from './keys.ts';
 import { openFile } from './message-file.ts';
 import type { CommandName, Commands } from './protocol.ts';
 import type { Reader } from './reader.ts';
@@ -59,6 +62,7 @@ export class Account implements AccountStore {
   readonly #deps: AccountDeps;
   readonly #root: string;
   readonly #views = new Map<number, View>();
+  readonly #keys = new Map<number, MailboxKeys>();
   readonly #freshness: Freshness;
   readonly #watches = new Map<number, { readonly listeners: Set<(modseq: number) => void>; readonly stop: () => void }>();
 
@@ -76,13 +80,19 @@ export class Account implements AccountStore {
   /** Forgets what is kept in memory. */
   forget(): void {
     this.#views.clear();
+    this.#dropKeys();
   }
 
   close(): void {
     this.#freshness.close();
     for (const { stop } of this.#watches.values()) stop();
     this.#watches.clear();
-    this.#views.clear();
+    this.forget();
+  }
+
+  #dropKeys(): void {
+    for (const keys of this.#keys.values()) keys.clear();
+    this.#keys.clear();
   }
 
   #call<N extends CommandName>(
@@ -249,7 +259,28 @@ export class Account implements AccountStore {
   }
 
   search(id: MailboxId, key: SearchKey): Promise<Uint32Array> {
-    return searchMailbox(this, this.#reader.mailbox(id).id as MailboxId, key, () => this.#reader);
+    const reader = () => this.#reader;
+    return searchMailbox(this, this.#reader.mailbox(id).id as MailboxId, key, { reader, keys: () => this.#keysOf(id) });
+  }
+
+  async sortItems(id: MailboxId, uids: ArrayLike<number>, withText: boolean): Promise<readonly SortItem[]> {
+    this.#reader.mailbox(id);
+    return this.#keysOf(id).items(uids, withText);
+  }
+
+  #keysOf(id: MailboxId): MailboxKeys {
+    let keys = this.#keys.get(id);
+    if (keys === undefined) {
+      const look = (uids: readonly number[]): SortItem[] =>
+        [...this.fetch(id, uids, ['sortKeys'])].flatMap((rows) =>
+          rows.flatMap(({ uid, internalDate, size, sortKeys }) =>
+            sortKeys === undefined ? [] : [{ uid, internalDate, size, keys: JSON.parse(sortKeys) as SortKeys }],
+          ),
+        );
+      keys = new MailboxKeys(() => this.#reader, id, look);
+      this.#keys.set(id, keys);
+    }
+    return keys;
   }
 
   async append(

@@ -7,6 +7,7 @@ import type { Part, SortKeys } from '../mail/mime/part.ts';
 import { bodyText, fieldText, headerText } from '../mail/mime/text.ts';
 import type { MailboxId, Uid } from '../mail/numbers.ts';
 import type { SearchKey } from '../mail/search.ts';
+import type { MailboxKeys } from './keys.ts';
 import type { Reader } from './reader.ts';
 import { type WordAnswer, WordIndex } from './search/word-index.ts';
 import type { AccountStore, Column, MailboxSnapshot, MessageRow } from './store.ts';
@@ -107,9 +108,14 @@ class Candidate {
 }
 
 /** UIDs that match, ascending. Works through the mailbox in slices. RFC 9051 6.4.4 */
-export async function searchMailbox(store: AccountStore, id: MailboxId, key: SearchKey, reader: () => Reader): Promise<Uint32Array> {
+export async function searchMailbox(
+  store: AccountStore,
+  id: MailboxId,
+  key: SearchKey,
+  { reader, keys }: SearchSources,
+): Promise<Uint32Array> {
   const view = store.snapshot(id);
-  const test = await compile(key, { store, id, view, words: new WordIndex(reader, id) });
+  const test = await compile(key, { store, id, view, words: new WordIndex(reader, id), keys });
   const found: number[] = [];
   const message = new Candidate(store, id);
   let since = performance.now();
@@ -126,7 +132,13 @@ export async function searchMailbox(store: AccountStore, id: MailboxId, key: Sea
   return Uint32Array.from(found);
 }
 
+export interface SearchSources {
+  readonly reader: () => Reader;
+  readonly keys: () => MailboxKeys;
+}
+
 interface Place {
+  readonly keys: () => MailboxKeys;
   readonly store: AccountStore;
   readonly id: MailboxId;
   readonly view: MailboxSnapshot;
@@ -170,20 +182,30 @@ async function compile(key: SearchKey, place: Place): Promise<Test> {
     case 'modseq':
       return ({ modSeq }) => modSeq >= key.modSeq;
     case 'larger':
-      return ofRow(({ size }) => size > key.size);
-    case 'smaller':
-      return ofRow(({ size }) => size < key.size);
+    case 'smaller': {
+      const compare = (size: number): boolean => (key.kind === 'larger' ? size > key.size : size < key.size);
+      return byKeys(
+        await loaded(place),
+        (keys, at) => compare(keys.size(at)),
+        ofRow(({ size }) => compare(size)),
+      );
+    }
     case 'older':
     case 'younger': {
       const bound = Date.now() - key.seconds * 1000;
-      return ofRow(({ internalDate }) => (key.kind === 'older' ? internalDate <= bound : internalDate >= bound));
+      const compare = (date: number): boolean => (key.kind === 'older' ? date <= bound : date >= bound);
+      return byKeys(
+        await loaded(place),
+        (keys, at) => compare(keys.internalDate(at)),
+        ofRow(({ internalDate }) => compare(internalDate)),
+      );
     }
     case 'emailid':
       return ofRow(({ emailId }) => emailId === key.id);
     case 'threadid':
       return ofRow(({ threadId }) => threadId === key.id);
     case 'date':
-      return dateTest(key);
+      return dateTest(key, await loaded(place));
     case 'header':
       return indexed(await words.header(key.field, key.text), headerTest(key.field, key.text));
     case 'body':
@@ -240,16 +262,35 @@ function flagTest(name: string, keywords: readonly string[], view: MailboxSnapsh
   return ({ uid }) => view.moreKeywords.get(uid)?.some((keyword) => keyword.toLowerCase() === lower) ?? false;
 }
 
-function dateTest({ which, op, day: wanted }: SearchKey & { kind: 'date' }): Test {
+async function loaded({ keys }: Place): Promise<MailboxKeys> {
+  const found = keys();
+  await found.load();
+  return found;
+}
+
+/** The columns' word where they have the message. */
+const byKeys =
+  (keys: MailboxKeys, test: (keys: MailboxKeys, at: number) => boolean, look: Test): Test =>
+  (message) => {
+    const at = keys.place(message.uid);
+    return at === -1 ? look(message) : test(keys, at);
+  };
+
+function dateTest({ which, op, day: wanted }: SearchKey & { kind: 'date' }, keys: MailboxKeys): Test {
   const compare = (found: number): boolean => (op === 'before' ? found < wanted : op === 'on' ? found === wanted : found >= wanted);
   if (which !== 'sent')
-    return ofRow(({ internalDate, saveDate }) => compare(Math.floor((which === 'saved' ? saveDate : internalDate) / day)));
-  return (message) => {
+    return byKeys(
+      keys,
+      (_, at) => compare(Math.floor((which === 'saved' ? keys.saveDate(at) : keys.internalDate(at)) / day)),
+      ofRow(({ internalDate, saveDate }) => compare(Math.floor((which === 'saved' ? saveDate : internalDate) / day))),
+    );
+  const look: Test = (message) => {
     const row = message.row('sortKeys');
     if (row === null) return false;
     const sentDay = row.sortKeys === undefined ? null : (JSON.parse(row.sortKeys) as SortKeys).sentDay;
     return compare(sentDay ?? Math.floor(row.internalDate / day));
   };
+  return byKeys(keys, (_, at) => compare(keys.sentDay(at)), look);
 }
 
 function headerTest(field: string, text: string): Test {

@@ -2,6 +2,7 @@ import type { Staged } from '../base/staging.ts';
 import type { AccountId, MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import type { Acl } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
+import type { SortItem } from '../mail/sort.ts';
 
 /** Whose mail. */
 export interface MailAccount {
@@ -227,6 +228,11 @@ export interface AccountStore {
   firstRecent(id: MailboxId): Uid;
   /** Rows of those of `uids` (ascending) that exist, in UID order, at most some hundred per step of the iterator. */
   fetch(id: MailboxId, uids: ArrayLike<number>, columns: readonly Column[]): IterableIterator<readonly MessageRow[]>;
+  /**
+   * What SORT and THREAD compare, of those of `uids` (ascending) that exist; kept in memory, so asking again is cheap. Yields.
+   * @param withText else `keys` has `sent` only
+   */
+  sortItems(id: MailboxId, uids: ArrayLike<number>, withText: boolean): Promise<readonly SortItem[]>;
   /** @throws Fault expunged */
   openMessage(id: MailboxId, uid: Uid): Promise<MessageFile>;
   /** UIDs that match, ascending. Off the loop or in slices where it takes long. */

@@ -3,7 +3,7 @@ import type { Staged } from '../../src/base/staging.ts';
 import { Fault } from '../../src/mail/fault.ts';
 import { deleted, firstKeywordBit, flagBits, lettered, type SystemFlag, seen } from '../../src/mail/flags.ts';
 import { messageFacts } from '../../src/mail/mime/facts.ts';
-import type { MessageFacts, Part } from '../../src/mail/mime/part.ts';
+import type { MessageFacts, Part, SortKeys } from '../../src/mail/mime/part.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../../src/mail/numbers.ts';
 import { addRights, removeRights } from '../../src/mail/rights.ts';
 import type { SearchKey } from '../../src/mail/search.ts';
@@ -219,6 +219,12 @@ export class MemoryAccount implements AccountStore {
   *fetch(id: MailboxId, uids: ArrayLike<number>): IterableIterator<readonly MessageRow[]> {
     const all = this.#pick(this.#box(id), uids);
     for (let i = 0; i < all.length; i += 100) yield all.slice(i, i + 100).map(messageRow);
+  }
+
+  async sortItems(id: MailboxId, uids: ArrayLike<number>) {
+    return [...this.fetch(id, uids)].flatMap((rows) =>
+      rows.map(({ uid, internalDate, size, sortKeys }) => ({ uid, internalDate, size, keys: JSON.parse(sortKeys!) as SortKeys })),
+    );
   }
 
   async openMessage(id: MailboxId, uid: Uid) {

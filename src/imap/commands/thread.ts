@@ -2,8 +2,8 @@ import { Fault } from '../../mail/fault.ts';
 import { formatThreads, type ThreadAlgorithm, thread as threads } from '../../mail/thread.ts';
 import { type Command, command } from '../command.ts';
 import { decoder, searchKeys, type WireKey } from '../grammar/search-key.ts';
+import { recentThreads } from '../recent-threads.ts';
 import { requireUids, resolveKey } from '../search.ts';
-import { allKeys, sortItems } from '../sort.ts';
 
 interface ThreadArguments {
   readonly algorithm: ThreadAlgorithm;
@@ -36,9 +36,15 @@ function threadCommand(byUid: boolean): Command<ThreadArguments> {
       const { mail, view } = session.selected;
       if (session.uidOnly) requireUids(key);
       const uids = await mail.search(view.mailbox.id, resolveKey(key, view));
-      const known = view.uidsOf(view.placesOf(uids));
-      const nodes = threads(await sortItems(mail, view.mailbox.id, known, allKeys), algorithm);
-      const text = formatThreads(nodes, byUid ? (uid) => uid : (uid) => view.place(uid) + 1);
+      const places = view.placesOf(uids);
+      const known = view.uidsOf(places);
+      const recent = recentThreads(mail.account.address, view, algorithm, known, byUid ? known : places);
+      let { text } = recent;
+      if (text === null) {
+        const nodes = threads(await mail.sortItems(view.mailbox.id, known, true), algorithm);
+        text = formatThreads(nodes, byUid ? (uid) => uid : (uid) => view.place(uid) + 1);
+        recent.keep(text);
+      }
       session.out.untagged(`THREAD${text === '' ? '' : ` ${text}`}`);
     },
   });

@@ -1,4 +1,5 @@
 import type { Database } from '../../db/open.ts';
+import type { MessageFacts } from '../../mail/mime/part.ts';
 
 export interface FlagRecord {
   readonly uid: number;
@@ -15,20 +16,41 @@ export interface MessageRecord extends FlagRecord {
   readonly contentId: number | null;
   readonly file: string;
   readonly origin: string | null;
+  /** By the Date field: milliseconds since 1970, and day as written; null where unusable, or not read yet. */
+  readonly sent: number | null;
+  readonly sentDay: number | null;
 }
+
+/** uid, internal date, save date, size, sent, day sent, 1 where the content was not read. */
+export type KeyRecord = readonly [number, number, number, number, number | null, number | null, number];
 
 export type FileRecord = Pick<MessageRecord, 'uid' | 'flags' | 'file' | 'origin' | 'dirty'>;
 
 const columns = `uid, flags, modseq, internal_date AS internalDate, save_date AS saveDate, size, file_size AS fileSize, dirty,
-  content_id AS contentId, file, origin`;
+  content_id AS contentId, file, origin, sent, sent_day AS sentDay`;
 
 /** Rows of tables `message` and `more_keyword`. */
 export function messageTable(db: Database) {
   const insert = db.prepare<
-    [number, number, number, number, number, number, number, number, number, number | null, string, string | null]
+    [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number | null,
+      string,
+      string | null,
+      number | null,
+      number | null,
+    ]
   >(`
-    INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin, sent, sent_day)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const get = db.prepare<[number, number], MessageRecord>(`SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid = ?`);
   const flagsOf = db.prepare<[number, number], FlagRecord>('SELECT uid, flags, modseq FROM message WHERE mailbox_id = ? AND uid = ?');
   const range = db.prepare<[number, number, number], MessageRecord>(
@@ -66,9 +88,19 @@ export function messageTable(db: Database) {
   const unread = db.prepare<[number], { mailbox: number; uid: number }>(
     'SELECT mailbox_id AS mailbox, uid FROM message INDEXED BY message_unread WHERE content_id IS NULL LIMIT ?',
   );
-  const setContent = db.prepare<[number, number, number, number, number]>(
-    'UPDATE message SET content_id = ?, size = ?, file_size = ? WHERE mailbox_id = ? AND uid = ?',
+  const setContent = db.prepare<[number, number, number, number | null, number | null, number, number]>(
+    'UPDATE message SET content_id = ?, size = ?, file_size = ?, sent = ?, sent_day = ? WHERE mailbox_id = ? AND uid = ?',
   );
+  const keys = db
+    .prepare<[number, number, number], KeyRecord>(`
+      SELECT uid, internal_date, save_date, size, sent, sent_day, content_id IS NULL FROM message
+       WHERE mailbox_id = ? AND uid > ? ORDER BY uid LIMIT ?`)
+    .raw();
+  const sortKeys = db
+    .prepare<[number, number], string>(
+      'SELECT c.sort_keys FROM message AS m CROSS JOIN content AS c ON c.id = m.content_id WHERE m.mailbox_id = ? AND m.uid = ?',
+    )
+    .pluck();
   const more = db.prepare<[number], { uid: number; names: string }>('SELECT uid, names FROM more_keyword WHERE mailbox_id = ?');
   const moreOf = db.prepare<[number, number], string>('SELECT names FROM more_keyword WHERE mailbox_id = ? AND uid = ?').pluck();
   const anyMore = db.prepare<[number], number>('SELECT 1 FROM more_keyword WHERE mailbox_id = ? LIMIT 1').pluck();
@@ -78,8 +110,8 @@ export function messageTable(db: Database) {
 
   return {
     insert(mailbox: number, row: MessageRecord) {
-      const { uid, flags, modseq, internalDate, saveDate, size, fileSize, dirty: behind, contentId, file, origin } = row;
-      insert.run(mailbox, uid, flags, modseq, internalDate, saveDate, size, fileSize, behind, contentId, file, origin);
+      const { uid, flags, modseq, internalDate, saveDate, size, fileSize, dirty: behind, contentId, file, origin, sent, sentDay } = row;
+      insert.run(mailbox, uid, flags, modseq, internalDate, saveDate, size, fileSize, behind, contentId, file, origin, sent, sentDay);
     },
     get: (mailbox: number, uid: number): MessageRecord | undefined => get.get(mailbox, uid),
     flags: (mailbox: number, uid: number): FlagRecord | undefined => flagsOf.get(mailbox, uid),
@@ -111,8 +143,12 @@ export function messageTable(db: Database) {
     markAllDirty: () => markAllDirty.run(),
     /** Messages whose content was not read yet. */
     unread: (limit: number) => unread.all(limit),
-    setContent: (mailbox: number, uid: number, content: number, size: number, fileSize: number) =>
-      setContent.run(content, size, fileSize, mailbox, uid),
+    setContent: (mailbox: number, uid: number, content: number, { virtualSize, size, sortKeys: { sent, sentDay } }: MessageFacts) =>
+      setContent.run(content, virtualSize, size, sent, sentDay, mailbox, uid),
+    /** What messages after a UID are sorted by, in UID order. */
+    keys: (mailbox: number, after: number, limit: number): KeyRecord[] => keys.all(mailbox, after, limit),
+    /** JSON of a message's text keys; none where it is gone or was not read. */
+    sortKeys: (mailbox: number, uid: number): string | undefined => sortKeys.get(mailbox, uid),
     hasMoreKeywords: (mailbox: number): boolean => anyMore.get(mailbox) !== undefined,
     moreKeywords(mailbox: number): Map<number, readonly string[]> {
       return new Map(more.all(mailbox).map(({ uid, names }) => [uid, JSON.parse(names) as string[]]));

@@ -199,6 +199,8 @@ function insert(
     contentId,
     file,
     origin: null,
+    sent: facts.sortKeys.sent,
+    sentDay: facts.sortKeys.sentDay,
   });
   if (more.length > 0) writer.messages.setMoreKeywords(mailbox.id, uid, more);
 }

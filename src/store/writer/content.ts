@@ -59,7 +59,7 @@ export function readContents(writer: AccountWriter, limit = 50): boolean {
       const row = writer.messages.get(entry.mailbox, entry.uid);
       if (row === undefined || row.contentId !== null) continue;
       const { facts, header } = entry.read;
-      writer.messages.setContent(entry.mailbox, entry.uid, writer.contents.insert(facts, header), facts.virtualSize, facts.size);
+      writer.messages.setContent(entry.mailbox, entry.uid, writer.contents.insert(facts, header), facts);
       done++;
     }
   }, 'NORMAL');

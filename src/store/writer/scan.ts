@@ -298,6 +298,8 @@ function addRow(
     contentId,
     file,
     origin: null,
+    sent: null,
+    sentDay: null,
   });
   return contentId === null;
 }
