@@ -6,12 +6,14 @@ import type { Domain } from './directory.ts';
 import { parseAddress, parseDomain } from './names.ts';
 import type { AliasRow, aliasTable } from './tables/alias.ts';
 import type { domainTable } from './tables/domain.ts';
+import type { shareTable } from './tables/share.ts';
 import type { UserRow, userTable } from './tables/user.ts';
 
 interface Tables {
   readonly domains: ReturnType<typeof domainTable>;
   readonly users: ReturnType<typeof userTable>;
   readonly aliases: ReturnType<typeof aliasTable>;
+  readonly shares: ReturnType<typeof shareTable>;
 }
 
 export interface DomainSummary extends Domain {
@@ -46,7 +48,7 @@ export interface Management {
 
 export function management(
   db: Database,
-  { domains, users, aliases }: Tables,
+  { domains, users, aliases, shares }: Tables,
   homeOf: (address: Address) => string | null,
   announce: (address: string | null) => void,
 ): Management {
@@ -134,7 +136,12 @@ export function management(
       return whole(address);
     },
 
-    removeUser: (text) => onUser(text, users.remove),
+    removeUser: (text) =>
+      onUser(text, (address) => {
+        // Who gets the address later starts with nothing shared.
+        shares.removeAddress(address);
+        return users.remove(address);
+      }),
     setUserEnabled: (text, enabled) => onUser(text, (address) => users.setEnabled(address, enabled)),
     setPassword: (text, password) => onUser(text, (address) => users.setPassword(address, password)),
     setQuota: (text, quota) => onUser(text, (address) => users.setQuota(address, quota)),

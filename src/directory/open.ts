@@ -15,6 +15,7 @@ import { type Sharing, sharing } from './sharing.ts';
 import { aliasTable } from './tables/alias.ts';
 import { domainTable } from './tables/domain.ts';
 import { secretTable } from './tables/secret.ts';
+import { shareTable } from './tables/share.ts';
 import { type UserRow, userTable } from './tables/user.ts';
 import { watcher } from './watcher.ts';
 
@@ -53,7 +54,7 @@ export function openDirectory(settings: DirectorySettings, log: Log = silentLog)
 }
 
 function directory(db: Database, settings: DirectorySettings, homeOf: (address: Address) => string | null, log: Log): Directory {
-  const tables = { domains: domainTable(db), users: userTable(db), aliases: aliasTable(db) };
+  const tables = { domains: domainTable(db), users: userTable(db), aliases: aliasTable(db), shares: shareTable(db) };
   const remembered = new Remembered(db);
   const changes = watcher(db, settings.watchInterval ?? 200, log);
   const secrets = secretTable(db);
@@ -144,7 +145,7 @@ function directory(db: Database, settings: DirectorySettings, homeOf: (address: 
     expand: (address) => ask(() => expansion(address)),
     maySendAs: (sender, reversePath) => ask(() => maySendAs(sender, reversePath)),
     watch: changes.watch,
-    sharing: sharing(db, remembered),
+    sharing: sharing(db, tables.shares, remembered),
     manage: management(db, tables, homeOf, (address) => {
       remembered.clear();
       changes.announce(address);

@@ -1,7 +1,7 @@
 import type { Database } from '../db/open.ts';
 import { transaction } from '../db/transaction.ts';
 import type { Remembered } from './remembered.ts';
-import { shareTable } from './tables/share.ts';
+import type { shareTable } from './tables/share.ts';
 
 /** Who shares mailboxes with whom, so that nobody must look into every home. The mailboxes themselves say what is shared. */
 export interface Sharing {
@@ -11,8 +11,7 @@ export interface Sharing {
   publish(owner: string, identifiers: readonly string[]): void;
 }
 
-export function sharing(db: Database, remembered: Remembered): Sharing {
-  const shares = shareTable(db);
+export function sharing(db: Database, shares: ReturnType<typeof shareTable>, remembered: Remembered): Sharing {
   const owners = remembered.keep((identifier): readonly string[] => shares.owners(identifier));
   return {
     owners(identifiers) {
