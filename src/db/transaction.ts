@@ -1,4 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
+import { isBusy, pause } from './open.ts';
 
 interface Statements {
   readonly begin: Statement<[]>;
@@ -29,8 +30,38 @@ function statements(db: Database): Statements {
  */
 export function transaction<T>(db: Database, work: () => T): T {
   if (db.inTransaction) return work();
-  const { begin, commit, rollback } = statements(db);
-  begin.run();
+  statements(db).begin.run();
+  return finished(db, work);
+}
+
+/**
+ * As `transaction`, for a lock that other processes hold often but briefly: asks for it every half millisecond at first, where
+ * SQLite's own wait sleeps longer each time, up to 100 ms.
+ */
+export function promptTransaction<T>(db: Database, work: () => T): T {
+  if (db.inTransaction) return work();
+  const { begin } = statements(db);
+  const patience = db.pragma('busy_timeout', { simple: true }) as number;
+  db.pragma('busy_timeout = 0');
+  try {
+    for (let tries = 0; tries < 100 && !db.inTransaction; tries++) {
+      try {
+        begin.run();
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        pause(0.5);
+      }
+    }
+  } finally {
+    db.pragma(`busy_timeout = ${patience}`);
+  }
+  if (!db.inTransaction) begin.run();
+  return finished(db, work);
+}
+
+/** A transaction that has begun. */
+function finished<T>(db: Database, work: () => T): T {
+  const { commit, rollback } = statements(db);
   try {
     const result = work();
     if (result instanceof Promise) throw new Error('a transaction must not await');

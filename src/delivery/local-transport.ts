@@ -69,8 +69,8 @@ export function localTransport({ directory, store, queue, log }: LocalTransportD
   };
 }
 
-function spooled({ file, size }: QueuedMessage): Staged {
-  return { size, chunks: [], file, discard: async () => {} };
+function spooled({ bytes, file, size }: QueuedMessage): Staged {
+  return { size, ...(bytes === undefined ? { chunks: [], file } : { chunks: [bytes], file: null }), discard: async () => {} };
 }
 
 function outcome(fault: FaultKind, { original }: QueuedRecipient): JobOutcome {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { migrate } from '../db/migrate.ts';
 import { type Database, openDatabase } from '../db/open.ts';
-import { transaction } from '../db/transaction.ts';
+import { promptTransaction } from '../db/transaction.ts';
+import { Copies } from './copies.ts';
 import { noticeFor } from './notice-rule.ts';
 import { journalOwners, readJournal, removeJournal } from './outcome-journal.ts';
 import { isAlive } from './process-alive.ts';
@@ -68,6 +69,8 @@ export interface Finish {
 export interface NoticesDue {
   readonly message: MessageRow;
   readonly recipients: readonly RecipientRow[];
+  /** The message, where it has no file. */
+  readonly text: Uint8Array | null;
 }
 
 const batch = 500;
@@ -85,7 +88,10 @@ export class QueueEngine {
   readonly #recipient;
   readonly #destination;
   readonly #worker;
+  readonly #copies: Copies;
   #unlink: string[] = [];
+  /** Messages gone from the database, whose files are not yet. */
+  #removed: string[] = [];
 
   constructor(dir: string, spool: Spool) {
     this.#dir = dir;
@@ -97,19 +103,44 @@ export class QueueEngine {
     this.#recipient = recipientTable(this.#db);
     this.#destination = destinationTable(this.#db);
     this.#worker = workerTable(this.#db);
+    this.#copies = new Copies(this.#db, spool);
   }
 
-  /** One transaction. Files of messages that are gone are removed after its commit. */
-  commit<T>(work: () => T): T {
+  /** One transaction. Files of messages that are gone are removed after its commit, or by `removeFiles` when that is to be later. */
+  commit<T>(work: () => T, { later = false, durable = true } = {}): T {
     this.#unlink = [];
-    const result = transaction(this.#db, work);
-    for (const id of this.#unlink.splice(0)) this.#spool.remove(id);
+    // NORMAL waits for no sync; the next commit that is durable syncs this one too.
+    if (!durable) this.#db.pragma('synchronous = NORMAL');
+    let result: T;
+    try {
+      result = promptTransaction(this.#db, work);
+    } finally {
+      if (!durable) this.#db.pragma('synchronous = FULL');
+    }
+    this.#removed.push(...this.#unlink);
+    if (!later) this.removeFiles();
     return result;
   }
 
-  /** The spool file is durable already. */
-  enqueue(rows: NewRows, size: number): void {
+  removeFiles(): void {
+    for (const id of this.#removed.splice(0)) this.#spool.remove(id);
+  }
+
+  /** Writes files, not yet durable, of messages that stay. @returns their ids; once files are synced: `dropCopies` */
+  fileCopies(now: number, limit: number): string[] {
+    const ids = this.#copies.due(now, limit);
+    for (const id of ids) this.#copies.write(id);
+    return ids;
+  }
+
+  dropCopies(ids: readonly string[]): void {
+    for (const id of ids) this.#copies.remove(id);
+  }
+
+  /** Where no copy is given, the spool file is durable already. */
+  enqueue(rows: NewRows, size: number, copy: Uint8Array | null): void {
     this.#message.insert({ ...rows.message, size });
+    if (copy !== null) this.#copies.put(rows.message.id, rows.message.created, copy);
     const sender = rows.message.sender ?? rows.message.reverse_domain ?? '';
     for (const { transport, destination, recipients } of rows.jobs) {
       const job = this.#job.insert({
@@ -154,6 +185,7 @@ export class QueueEngine {
 
   #jobOf(row: JobRow, token: number): Job {
     const message = this.#message.get(row.message_id)!;
+    const copy = this.#copies.text(message.id);
     return {
       job: row.id,
       token,
@@ -164,7 +196,7 @@ export class QueueEngine {
       sender: message.sender,
       created: message.created,
       attempts: row.attempts,
-      message: { file: this.#spool.path(message.id), size: message.size },
+      message: { file: this.#spool.path(message.id), size: message.size, ...(copy !== null && { bytes: copy }) },
       recipients: this.#recipient.queuedOf(row.id).map(recipientOf),
     };
   }
@@ -196,6 +228,7 @@ export class QueueEngine {
 
   #remove(id: QueueId): void {
     this.#recipient.remove(id);
+    this.#copies.remove(id);
     this.#message.remove(id);
     this.#unlink.push(id);
   }
@@ -203,7 +236,7 @@ export class QueueEngine {
   noticesOf(id: string): NoticesDue | null {
     const message = this.#message.get(id);
     const recipients = this.#recipient.notices(id);
-    return message === undefined || recipients.length === 0 ? null : { message, recipients };
+    return message === undefined || recipients.length === 0 ? null : { message, recipients, text: this.#copies.text(id) };
   }
 
   /**
@@ -213,13 +246,13 @@ export class QueueEngine {
   notified(
     id: QueueId,
     told: readonly { readonly recipient: number; readonly notice: Notice }[],
-    dsn: { rows: NewRows; size: number } | null,
+    dsn: { rows: NewRows; size: number; copy: Uint8Array | null } | null,
   ): boolean {
     const first = told[0];
     const row = first === undefined ? undefined : this.#recipient.get(first.recipient);
     if (first === undefined || row?.notice !== first.notice) return false;
     for (const { recipient, notice } of told) this.#recipient.clearNotice(recipient, notice);
-    if (dsn !== null) this.enqueue(dsn.rows, dsn.size);
+    if (dsn !== null) this.enqueue(dsn.rows, dsn.size, dsn.copy);
     this.#afterChange(id);
     return true;
   }

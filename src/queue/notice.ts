@@ -36,13 +36,13 @@ const kinds: Readonly<Record<Notice, DsnKind>> = {
 /** Writes the DSN about recipients that share one kind of event. RFC 3461 6, RFC 3464 */
 export function noticeWriter(deps: NoticeDeps): (due: NoticesDue) => Promise<NewQueued | null> {
   const { hostname, language, clock, settings, nextId, transportOf } = deps;
-  return async ({ message, recipients }) => {
+  return async ({ message, recipients, text }) => {
     const { reversePath, ret, envid, smtputf8 } = envelopeOf(message);
     const first = recipients[0];
     if (reversePath === null || first === undefined) return null;
     const kind = kinds[first.notice ?? 'failed'];
     const full = kind === 'failure' && ret !== 'hdrs' && message.size <= (ret === 'full' ? returned.asked : returned.unasked);
-    const original = await readOriginal(join(settings.dir, 'spool', message.id), full);
+    const original = await readOriginal(text ?? join(settings.dir, 'spool', message.id), full);
     const id = nextId();
     const dsn = formatDsn({
       kind,
@@ -77,14 +77,24 @@ export function noticeWriter(deps: NoticeDeps): (due: NoticesDue) => Promise<New
 }
 
 /** The message, or its header, ending with a line end; what is gone from the spool is left out. */
-async function readOriginal(file: string, full: boolean): Promise<Buffer> {
-  let bytes: Buffer;
+async function readOriginal(from: string | Uint8Array, full: boolean): Promise<Buffer> {
+  let bytes = typeof from === 'string' ? await readFile(from, full) : Buffer.from(from.buffer, from.byteOffset, from.byteLength);
+  if (bytes.length === 0) return bytes;
+  if (!full) {
+    const end = bytes.indexOf('\n\n');
+    bytes = end < 0 ? bytes : bytes.subarray(0, end + 1);
+  }
+  return bytes.at(-1) === 10 ? bytes : Buffer.concat([bytes, Buffer.from('\n')]);
+}
+
+async function readFile(file: string, full: boolean): Promise<Buffer> {
   try {
     const handle = await open(file, 'r');
     try {
       const { size } = await handle.stat();
-      bytes = Buffer.alloc(full ? size : Math.min(size, headerLimit));
+      const bytes = Buffer.alloc(full ? size : Math.min(size, headerLimit));
       await handle.read(bytes, 0, bytes.length, 0);
+      return bytes;
     } finally {
       await handle.close();
     }
@@ -92,11 +102,6 @@ async function readOriginal(file: string, full: boolean): Promise<Buffer> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return Buffer.alloc(0);
   }
-  if (!full) {
-    const end = bytes.indexOf('\n\n');
-    bytes = end < 0 ? bytes : bytes.subarray(0, end + 1);
-  }
-  return bytes.at(-1) === 10 ? bytes : Buffer.concat([bytes, Buffer.from('\n')]);
 }
 
 /** The enhanced code of the last reply where its class fits the event; else the event's own. RFC 3463 */

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { stagedBytes } from '../base/staging.ts';
 import { splitAddress } from '../mail/address.ts';
+import { copyLimit } from './copies.ts';
 import type { NoticesDue } from './engine.ts';
 import { type OpenQueue, openQueue } from './open.ts';
 import type { NewQueued } from './queue.ts';
@@ -86,9 +87,11 @@ const spooled = (): string[] => readdirSync(join(dir, 'spool'));
 describe('queue', () => {
   it('keeps mail on disk until it is delivered', async () => {
     const q = queue();
-    const one = mail(q, ['bob@there.test', 'eve@there.test', 'joe@other.test']);
+    const long = 'hello\n'.repeat(copyLimit / 6);
+    const one = mail(q, ['bob@there.test', 'eve@there.test', 'joe@other.test'], { text: `Subject: hi\n\n${long}` });
     await q.enqueue(one);
-    expect(readFileSync(join(dir, 'spool', one.id), 'utf8')).toBe('Received: x\nSubject: hi\n\nhello\n');
+    expect(spooled()).toEqual([one.id]);
+    expect(readFileSync(join(dir, 'spool', one.id), 'utf8')).toBe(`Received: x\nSubject: hi\n\n${long}`);
     expect(await q.stats()).toMatchObject({ messages: 1, jobs: { ready: 2 } });
     await runner(q).idle();
     expect(tried.sort()).toEqual(['bob@there.test', 'eve@there.test', 'joe@other.test']);
@@ -265,6 +268,7 @@ describe('queue', () => {
     const twice = { ...mail(q, ['bad@there.test']), id: good[0]!.id };
     const results = await Promise.allSettled([...good, twice].map((one) => q.enqueue(one)));
     expect(results.map((result) => result.status)).toEqual([...good.map(() => 'fulfilled'), 'rejected']);
-    expect(spooled()).toHaveLength(5);
+    expect((await q.stats()).messages).toBe(5);
+    expect(spooled()).toEqual([]);
   });
 });

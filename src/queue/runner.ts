@@ -258,8 +258,7 @@ export class Runner {
     try {
       const due = await this.#queue.thread.ask('noticesOf', { id });
       if (due === null) return;
-      for (const [, recipients] of Map.groupBy(due.recipients, (row) => row.notice))
-        await this.#tellOf({ message: due.message, recipients });
+      for (const [, recipients] of Map.groupBy(due.recipients, (row) => row.notice)) await this.#tellOf({ ...due, recipients });
       void this.kick();
     } catch (error) {
       if (!this.#closed) this.#deps.log.error({ queue_id: id, error: String(error) }, 'queue: DSN could not be written');

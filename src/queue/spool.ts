@@ -6,9 +6,11 @@ import {
   openSync,
   readdirSync,
   readSync,
+  renameSync,
   statfsSync,
   statSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -35,6 +37,13 @@ export class Spool {
 
   path(id: string): string {
     return join(this.dir, id);
+  }
+
+  /** Puts a message's file in place of whatever there is; not durable. */
+  restore(id: string, text: Uint8Array): void {
+    const fresh = `${this.path(id)}.${process.pid}`;
+    writeFileSync(fresh, text, { mode: 0o600 });
+    renameSync(fresh, this.path(id));
   }
 
   /** Writes a message's file, not yet durable. @returns an open descriptor and the size; hand the descriptor to `sync` */
@@ -75,6 +84,18 @@ export class Spool {
         else reject(error);
       });
     });
+  }
+
+  /** As `sync`, of a file written before; one that is gone is no failure. */
+  async syncFile(id: string): Promise<void> {
+    let fd: number;
+    try {
+      fd = openSync(this.path(id), 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    await this.sync(fd);
   }
 
   /** Makes the names durable. */

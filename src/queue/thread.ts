@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { sqliteFault } from '../db/open.ts';
 import { Fault } from '../mail/fault.ts';
+import { copyLimit } from './copies.ts';
 import { QueueEngine } from './engine.ts';
 import { Spool, spoolFault } from './spool.ts';
 import { openTrace } from './tables/trace.ts';
@@ -15,6 +16,8 @@ const port = parentPort!;
 let traces: ReturnType<typeof openTrace> | null = null;
 let waiting: Ask[] = [];
 let busy = false;
+let settling = false;
+let closed = false;
 
 port.on('message', (ask: Ask) => {
   waiting.push(ask);
@@ -33,27 +36,36 @@ async function run(): Promise<void> {
   busy = false;
 }
 
+const forgettable: ReadonlySet<Ask['op']> = new Set(['claim', 'finish', 'beat', 'noticesOf', 'stats', 'trace']);
+
 interface Step {
   readonly ask: Ask;
-  /** Size of its spool file, once that is durable. */
+  /** Size of its spool file. */
   size: number;
+  /** Text that the database is to make durable, not the file. */
+  copy: Uint8Array | null;
   answer?: unknown;
   error?: unknown;
 }
 
 async function runBatch(asks: readonly Ask[]): Promise<void> {
-  const steps: Step[] = asks.map((ask) => ({ ask, size: 0 }));
+  const steps: Step[] = asks.map((ask) => ({ ask, size: 0, copy: null }));
   await writeFiles(steps);
   const good = steps.filter((step) => step.error === undefined);
+  // A power cut may take what was claimed, delivered and reported since mail was last accepted: then it is done again.
+  const durable = asks.some(({ op }) => !forgettable.has(op));
   try {
-    engine.commit(() => {
-      for (const step of good) step.answer = perform(step);
-    });
+    engine.commit(
+      () => {
+        for (const step of good) step.answer = perform(step);
+      },
+      { later: true, durable },
+    );
   } catch {
     // One of them spoilt it, or there is no room: each by itself.
     for (const step of good) {
       try {
-        step.answer = engine.commit(() => perform(step));
+        step.answer = engine.commit(() => perform(step), { later: true });
       } catch (error) {
         step.error = error;
         discard(step.ask);
@@ -64,9 +76,12 @@ async function runBatch(asks: readonly Ask[]): Promise<void> {
     if (step.ask.op === 'notified' && step.answer === false) discard(step.ask);
     port.postMessage(step.error === undefined ? ({ n: step.ask.n, answer: step.answer } satisfies Answer) : failure(step));
   }
+  engine.removeFiles();
   trace(asks);
+  for (const ask of asks) if (ask.op === 'sweep') void settle(ask.ask.now);
   const last = asks.find((ask) => ask.op === 'close');
   if (last !== undefined) {
+    closed = true;
     engine.close();
     traces?.close();
     spool.close();
@@ -86,15 +101,23 @@ function trace(asks: readonly Ask[]): void {
   }
 }
 
-/** File F, folder F, before any row. STORE: queue */
+/** Long messages: file F, folder F, before any row. The text of short ones goes with their rows. STORE: queue */
 async function writeFiles(steps: readonly Step[]): Promise<void> {
   let wrote = false;
+  let free: number | null = null;
   const syncing: Promise<void>[] = [];
   for (const step of steps) {
     const content = contentOf(step.ask);
     if (content === null) continue;
     try {
-      if (spool.free() < minfree) throw new Fault('storageFull', `less than ${minfree} octets free for the spool`);
+      free ??= spool.free();
+      if (free < minfree) throw new Fault('storageFull', `less than ${minfree} octets free for the spool`);
+      const { bytes, file } = content.source;
+      if (file === null && bytes.length <= copyLimit) {
+        step.size = bytes.length;
+        step.copy = bytes;
+        continue;
+      }
       const { fd, size } = spool.write(content.rows.message.id, content.source);
       step.size = size;
       wrote = true;
@@ -126,10 +149,10 @@ function discard(ask: Ask): void {
   if (content !== null) spool.remove(content.rows.message.id);
 }
 
-function perform({ ask, size }: Step): unknown {
+function perform({ ask, size, copy }: Step): unknown {
   switch (ask.op) {
     case 'enqueue':
-      return engine.enqueue(ask.ask.rows, size);
+      return engine.enqueue(ask.ask.rows, size, copy);
     case 'claim':
       return engine.claim(ask.ask);
     case 'finish':
@@ -137,7 +160,7 @@ function perform({ ask, size }: Step): unknown {
     case 'noticesOf':
       return engine.noticesOf(ask.ask.id);
     case 'notified':
-      return engine.notified(ask.ask.id, ask.ask.told, ask.ask.dsn === null ? null : { rows: ask.ask.dsn.rows, size });
+      return engine.notified(ask.ask.id, ask.ask.told, ask.ask.dsn === null ? null : { rows: ask.ask.dsn.rows, size, copy });
     case 'beat':
       return engine.beat(ask.ask.worker, ask.ask.isNew);
     case 'leave':
@@ -155,6 +178,23 @@ function perform({ ask, size }: Step): unknown {
     case 'trace':
     case 'close':
       return undefined;
+  }
+}
+
+/** Mail that stays: its files are written and synced at leisure, then its text leaves the database. */
+async function settle(now: number): Promise<void> {
+  if (settling) return;
+  settling = true;
+  try {
+    const ids = engine.fileCopies(now, 500);
+    const synced = await Promise.allSettled(ids.map((id) => spool.syncFile(id)));
+    if (closed || ids.length === 0) return;
+    spool.syncFolder();
+    engine.commit(() => engine.dropCopies(ids.filter((_, i) => synced[i]!.status === 'fulfilled')));
+  } catch {
+    // The copies stay; the next sweep tries again.
+  } finally {
+    settling = false;
   }
 }
 

@@ -8,8 +8,9 @@ export interface QueuedRecipient extends ForwardPath {
   readonly id: number;
 }
 
-/** The spool file of a message. LF line ends. */
+/** Text of a message, LF line ends: in memory, else in its spool file. */
 export interface QueuedMessage {
+  readonly bytes?: Uint8Array;
   readonly file: string;
   /** Octets. */
   readonly size: number;

@@ -1,4 +1,5 @@
 import { createReadStream, readFileSync } from 'node:fs';
+import type { QueuedMessage } from '../queue/transport.ts';
 
 /** What must be known of a message before a next hop is asked to take it. */
 export interface Content {
@@ -19,9 +20,9 @@ const small = 256 << 10;
 const headerLimit = 256 << 10;
 
 /** Reads a spooled message once through. */
-export async function inspect(file: string, size: number): Promise<Content> {
+export async function inspect({ bytes: given, file, size }: QueuedMessage): Promise<Content> {
   if (size <= small) {
-    const bytes = readFileSync(file);
+    const bytes = given === undefined ? readFileSync(file) : Buffer.from(given.buffer, given.byteOffset, given.byteLength);
     const scan = new Scan();
     scan.write(bytes);
     return scan.result(bytes);

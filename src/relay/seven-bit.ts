@@ -10,8 +10,8 @@ import { CannotTake } from './cannot-take.ts';
  *
  * @throws CannotTake where that would alter what may not be altered (signed parts, raw 8-bit header fields)
  */
-export async function toSevenBit(file: string, server: string): Promise<Buffer> {
-  const bytes = await readFile(file);
+export async function toSevenBit(from: string | Buffer, server: string): Promise<Buffer> {
+  const bytes = typeof from === 'string' ? await readFile(from) : from;
   const edits: Edit[] = [];
   try {
     collect(bytes, messageFacts(bytes).root, edits, false);

@@ -71,7 +71,7 @@ export class RelayTransport implements Transport {
   }
 
   async deliver(job: Job, report: Report, signal: AbortSignal): Promise<void> {
-    const content = await inspect(job.message.file, job.message.size);
+    const content = await inspect(job.message);
     if (content.hops > this.#settings.hopCountLimit) {
       for (const recipient of job.recipients) report(recipient, { result: 'failed', reply: '554 5.4.6 Too many hops', relay: null });
       return;
@@ -216,7 +216,7 @@ export class RelayTransport implements Transport {
     let { bytes } = content;
     try {
       commands = commandsFor(client, job, content);
-      if (commands.sevenBit) bytes = await toSevenBit(job.message.file, client.name);
+      if (commands.sevenBit) bytes = await toSevenBit(bytes ?? job.message.file, client.name);
     } catch (error) {
       if (!(error instanceof CannotTake)) throw error;
       for (const recipient of left.values()) progress.report(recipient, { result: 'failed', reply: error.message, relay });
