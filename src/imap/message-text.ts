@@ -101,9 +101,12 @@ async function copyLines(
   const lines = new CrlfWriter();
   if (afterCr) lines.write(Buffer.of(13));
   let sent = 0;
+  // The next octets are read while these are on their way.
+  let ahead = readAhead(file, at, range.end);
   while (sent < promised && at < range.end) {
-    const chunk = await file.read(at, Math.min(slice, range.end - at));
+    const chunk = await ahead;
     if (chunk.length === 0) break;
+    if (at + chunk.length < range.end && crlf + chunk.length < offset + promised) ahead = readAhead(file, at + chunk.length, range.end);
     session.textPosition = { uid: m.uid, start: range.start, file: at, crlf, writer: afterCr };
     const octets = lines.write(chunk);
     at += chunk.length;
@@ -117,6 +120,13 @@ async function copyLines(
     await out.drained();
   }
   return sent;
+}
+
+function readAhead(file: MessageFile, at: number, end: number): Promise<Buffer> {
+  const octets = file.read(at, Math.min(slice, end - at));
+  // It may not be waited for any more.
+  octets.catch(() => undefined);
+  return octets;
 }
 
 async function measure(file: MessageFile, range: TextRange): Promise<number> {

@@ -298,8 +298,8 @@ function addRow(
     contentId,
     file,
     origin: null,
-    sent: null,
-    sentDay: null,
+    sent: read?.facts.sortKeys.sent ?? null,
+    sentDay: read?.facts.sortKeys.sentDay ?? null,
   });
   return contentId === null;
 }
