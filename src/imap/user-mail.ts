@@ -11,6 +11,7 @@ import type {
   AccountStore,
   Annotation,
   Appended,
+  AppendOptions,
   Changes,
   Column,
   Copied,
@@ -318,13 +319,21 @@ export class UserMail implements AccountStore {
     return { store: this.#in(found.id, 'i'), name: route.rest, rights };
   }
 
-  append(name: string, messages: readonly NewMessage[], options?: { readonly autocreate?: boolean }): Promise<readonly Appended[]> {
+  async append(name: string, messages: readonly NewMessage[], options: AppendOptions = {}): Promise<readonly Appended[]> {
     const { store, name: inner, rights } = this.#target(name);
-    if (store === this.own) return store.append(inner, messages, options);
-    return store.append(
-      inner,
-      messages.map((message) => ({ ...message, flags: allowedFlags(message.flags, rights) })),
-    );
+    const { replaces, ...others } = options;
+    const from = replaces === undefined ? null : this.#in(replaces.id, 'te');
+    const together = replaces !== undefined && from === store ? { replaces } : {};
+    const stored = await (store === this.own
+      ? store.append(inner, messages, { ...others, ...together })
+      : store.append(
+          inner,
+          messages.map((message) => ({ ...message, flags: allowedFlags(message.flags, rights) })),
+          together,
+        ));
+    // Accounts share no transaction: the new one is safe before the old one goes.
+    if (replaces !== undefined && from !== store) await from!.expunge(replaces.id, [replaces.uid], true);
+    return stored;
   }
 
   /** Flags that may not be touched stay as they are; none that may: a Fault. RFC 4314 4 (STORE) */

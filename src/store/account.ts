@@ -21,6 +21,7 @@ import type {
   AccountStore,
   Annotation,
   Appended,
+  AppendOptions,
   ChangeFeed,
   Changes,
   Column,
@@ -283,15 +284,12 @@ export class Account implements AccountStore {
     return keys;
   }
 
-  async append(
-    mailbox: string,
-    messages: readonly NewMessage[],
-    options: { readonly autocreate?: boolean } = {},
-  ): Promise<readonly Appended[]> {
+  async append(mailbox: string, messages: readonly NewMessage[], options: AppendOptions = {}): Promise<readonly Appended[]> {
     const transfer: ArrayBuffer[] = [];
     const request = {
       mailbox,
       autocreate: options.autocreate ?? false,
+      replaces: options.replaces === undefined ? null : { mailbox: options.replaces.id, uid: options.replaces.uid },
       quota: this.account.quota,
       messages: messages.map((message) => incoming(message, transfer)),
     };

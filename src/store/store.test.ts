@@ -45,6 +45,42 @@ describe('a new account', () => {
 });
 
 describe('append', () => {
+  it('puts a message in the place of another at once', async () => {
+    const mail = await store.open(account());
+    const { id } = inbox(mail);
+    const [old] = await mail.append('INBOX', [{ message: message('old', 'x'.repeat(1000)), flags: [] }]);
+    const before = mail.snapshot(id).highestModSeq;
+    const [done] = await mail.append('INBOX', [{ message: message('new'), flags: [] }], { replaces: { id, uid: old!.uid } });
+    const { changed, expunged, highestModSeq } = mail.changes(id, before);
+    expect([changed.map(({ uid }) => uid), expunged]).toEqual([[done!.uid], [old!.uid]]);
+    expect(highestModSeq).toBe(done!.modSeq);
+    expect(mail.status(id).messages).toBe(1);
+    // Another was faster: the new one is stored nevertheless.
+    const [again] = await mail.append('Drafts', [{ message: message('third'), flags: [] }], { replaces: { id, uid: old!.uid } });
+    expect(uidsOf(mail, 'Drafts')).toEqual([again!.uid]);
+    mail.release();
+  });
+
+  it('sorts and searches what came since it was last asked', async () => {
+    const mail = await store.open(account());
+    const { id } = inbox(mail);
+    const dated = (day: number) => stagedBytes(Buffer.from(`From: a@example.com\nDate: ${day} Feb 2024 10:00:00 +0000\n\ntext\n`));
+    const put = async (day: number) => (await mail.append('INBOX', [{ message: dated(day), flags: [], internalDate: 0 }]))[0]!.uid;
+    const days = async (withText: boolean) =>
+      (await mail.sortItems(id, mail.snapshot(id).uids, withText)).map(({ keys }) => new Date(keys.sent!).getUTCDate());
+    await put(3);
+    const gone = await put(1);
+    expect(await days(false)).toEqual([3, 1]);
+    await put(2);
+    expect(await days(true)).toEqual([3, 1, 2]);
+    await mail.expunge(id, [gone], true);
+    expect(await days(false)).toEqual([3, 2]);
+    const day = Date.UTC(2024, 1, 3) / 86_400_000;
+    expect([...(await mail.search(id, { kind: 'date', which: 'sent', op: 'since', day }))]).toEqual([1]);
+    expect([...(await mail.search(id, { kind: 'larger', size: 10 }))]).toEqual([1, 3]);
+    mail.release();
+  });
+
   it('puts a message into new/ with what the contract says in its name', async () => {
     const mail = await store.open(account());
     const [done] = await mail.append('INBOX', [{ message: message('one'), prefix: Buffer.from('Return-Path: <>\n'), flags: [] }]);

@@ -145,6 +145,12 @@ export interface NewMessage {
   readonly deliveryKey?: string;
 }
 
+export interface AppendOptions {
+  readonly autocreate?: boolean;
+  /** Expunged in the same transaction. RFC 8508 */
+  readonly replaces?: { readonly id: MailboxId; readonly uid: Uid };
+}
+
 export interface Appended {
   readonly mailbox: Mailbox;
   readonly uid: Uid;
@@ -239,7 +245,7 @@ export interface AccountStore {
   search(id: MailboxId, key: SearchKey): Promise<Uint32Array>;
 
   /** All or none, in order. The mailbox named is made when missing and `autocreate`. @throws Fault overQuota, tooBig, storageFull, noSuchMailbox */
-  append(mailbox: string, messages: readonly NewMessage[], options?: { readonly autocreate?: boolean }): Promise<readonly Appended[]>;
+  append(mailbox: string, messages: readonly NewMessage[], options?: AppendOptions): Promise<readonly Appended[]>;
   store(id: MailboxId, uids: ArrayLike<number>, change: FlagChange, unchangedSince?: ModSeq): Promise<StoreResult>;
   /** @throws Fault overQuota */
   copy(id: MailboxId, uids: ArrayLike<number>, target: string): Promise<Copied>;

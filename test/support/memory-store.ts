@@ -11,6 +11,7 @@ import type {
   AccountStore,
   Annotation,
   Appended,
+  AppendOptions,
   ChangeHint,
   Copied,
   FlagChange,
@@ -244,11 +245,7 @@ export class MemoryAccount implements AccountStore {
     return Uint32Array.from(box.messages.filter((m) => matches(box, m, key)).map((m) => m.uid));
   }
 
-  async append(
-    name: string,
-    messages: readonly NewMessage[],
-    options: { readonly autocreate?: boolean } = {},
-  ): Promise<readonly Appended[]> {
+  async append(name: string, messages: readonly NewMessage[], options: AppendOptions = {}): Promise<readonly Appended[]> {
     if (this.find(name) === null && options.autocreate) await this.create(name);
     const box = this.#byName(name);
     const size = messages.reduce((sum, one) => sum + one.message.size, 0);
@@ -272,6 +269,7 @@ export class MemoryAccount implements AccountStore {
       return { mailbox: box.mailbox, uid, modSeq };
     });
     this.#hint(box.mailbox.id);
+    if (options.replaces !== undefined) await this.expunge(options.replaces.id, [options.replaces.uid], true);
     return made;
   }
 

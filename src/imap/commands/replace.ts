@@ -1,4 +1,5 @@
 import { Fault } from '../../mail/fault.ts';
+import type { Uid } from '../../mail/numbers.ts';
 import { type Command, command } from '../command.ts';
 import { type AppendMessage, appendMessage } from '../grammar/append.ts';
 import { Cursor } from '../grammar/cursor.ts';
@@ -36,11 +37,10 @@ function replaceCommand(byUid: boolean): Command<ReplaceArguments> {
       if (!rights.includes('t') || !rights.includes('e')) throw new Fault('noPermission');
       const [at] = Array.from(view.places([{ from: number, to: number }], byUid));
       if (at === undefined) throw new Fault('expunged', 'no such message');
-      const uid = view.uids[at]!;
+      const uid = view.uids[at]! as Uid;
       const target = session.fromWire(name);
       requireTarget(session, target);
-      const [stored] = await mail.append(target, await newMessages(session, [message]));
-      await mail.expunge(view.mailbox.id, [uid], true);
+      const [stored] = await mail.append(target, await newMessages(session, [message]), { replaces: { id: view.mailbox.id, uid } });
       // Before the EXPUNGE. RFC 8508 3.3
       session.out.untagged(`OK [APPENDUID ${stored!.mailbox.uidValidity} ${stored!.uid}] Replacement message ready.`);
       return 'Replace completed.';

@@ -8,7 +8,9 @@ import { baseName, lettersOfBits, uniqueName } from '../files/name.ts';
 import { canonicalName } from '../files/paths.ts';
 import { longestHeader } from '../tables/content.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
+import type { MessageRecord } from '../tables/message.ts';
 import type { AccountWriter, Operation } from './account-writer.ts';
+import { removeRow } from './flags.ts';
 import { createMailbox } from './mailboxes.ts';
 
 /** A message as it reaches the store thread. */
@@ -25,6 +27,8 @@ export interface IncomingMessage {
 export interface AppendRequest {
   readonly mailbox: string;
   readonly autocreate: boolean;
+  /** A message that goes when these come. */
+  readonly replaces: { readonly mailbox: number; readonly uid: number } | null;
   /** Octets the account may hold, 0 = no limit. */
   readonly quota: number;
   readonly messages: readonly IncomingMessage[];
@@ -50,7 +54,7 @@ export function append(writer: AccountWriter, request: AppendRequest): Operation
   const staged: StagedFile[] = [];
   return {
     // A queue's retry must find its key after a power cut, too.
-    durable: request.messages.some((message) => message.deliveryKey !== null),
+    durable: request.replaces !== null || request.messages.some((message) => message.deliveryKey !== null),
     prepare() {
       checkRoom(writer);
       for (const message of request.messages) staged.push(stage(writer, message));
@@ -143,9 +147,11 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
   let mailbox = writer.mailboxes.find(name);
   if (mailbox === undefined && request.autocreate) mailbox = createMailbox(writer, name, null);
   if (mailbox === undefined) throw new Fault('noSuchMailbox', name);
+  const old = replaced(writer, request);
   if (request.quota > 0) {
     const more = staged.reduce((sum, { facts }) => sum + facts.virtualSize, 0);
-    if (writer.account.get().bytes + more > request.quota) throw new Fault('overQuota', writer.address);
+    const less = old?.row.size ?? 0;
+    if (writer.account.get().bytes + more - less > request.quota) throw new Fault('overQuota', writer.address);
   }
   const modseq = writer.nextModseq();
   const result = { mailbox: mailbox.id, uids: [] as number[], modseqs: [] as number[] };
@@ -166,7 +172,20 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
     result.modseqs.push(before?.modseq ?? modseq);
     if (before === undefined) uid++;
   }
+  if (old !== null) {
+    removeRow(writer, old.mailbox, old.row.uid, modseq, old.row.origin ?? join(old.mailbox.folder, old.row.file), old.row.contentId);
+    writer.mailboxes.setModseq(old.mailbox.id, modseq);
+    writer.hint(old.mailbox.id, modseq);
+  }
   return result;
+}
+
+/** null where another was faster in expunging it. */
+function replaced(writer: AccountWriter, { replaces }: AppendRequest): { mailbox: MailboxRecord; row: MessageRecord } | null {
+  if (replaces === null) return null;
+  const mailbox = writer.mailbox(replaces.mailbox);
+  const row = writer.messages.get(mailbox.id, replaces.uid);
+  return row === undefined ? null : { mailbox, row };
 }
 
 function insert(

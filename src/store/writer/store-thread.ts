@@ -67,6 +67,12 @@ function load(writer: AccountWriter, mailbox: number) {
   return writer.view(mailbox);
 }
 
+/** Whether files are to be renamed or removed after the answer. */
+function leavesFiles({ command, request }: Request): boolean {
+  if (command === 'append') return (request as Commands['append']['request']).replaces !== null;
+  return command !== 'open' && command !== 'load';
+}
+
 interface Held {
   readonly writer: AccountWriter;
   used: number;
@@ -219,7 +225,7 @@ export class StoreThread {
       if (isCorrupt(error) || (error instanceof Fault && isCorrupt(error.cause))) this.#drop(held, error);
       return this.#failure(request.id, error);
     }
-    if (request.command !== 'append' && request.command !== 'open' && request.command !== 'load') held.unsettled = true;
+    if (leavesFiles(request)) held.unsettled = true;
     if (request.command === 'append') held.unindexed = true;
     if (request.command === 'scan' && (outcome.value as { unread: boolean }).unread) held.unread = true;
     return { id: request.id, value: outcome.value };
