@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { QueuedRecipient } from '../queue/transport.ts';
 import { Broken, type SmtpClient } from './client.ts';
 import { DataWriter } from './data-writer.ts';
+import type { DotGate } from './dot-gate.ts';
 import { type RemoteReply, replyText } from './reply.ts';
 
 export interface Transaction {
@@ -11,6 +12,8 @@ export interface Transaction {
   /** Text as in the spool: in memory, or the file to read. */
   readonly bytes: Buffer | null;
   readonly file: string;
+  /** What ends of messages go through, where many go out at once. */
+  readonly gate?: DotGate;
 }
 
 /** `said` is what the reply was to. */
@@ -23,7 +26,11 @@ export type OnReply = (recipient: QueuedRecipient, reply: RemoteReply, said: 'MA
  * @returns whether the text was sent, so that the server is ready for the next one
  * @throws Broken
  */
-export async function transact(client: SmtpClient, { mail, recipients, bytes, file }: Transaction, onReply: OnReply): Promise<boolean> {
+export async function transact(
+  client: SmtpClient,
+  { mail, recipients, bytes, file, gate }: Transaction,
+  onReply: OnReply,
+): Promise<boolean> {
   const { command, dataInitiation, dataDone } = client.options.timeouts;
   const pipelining = client.extensions.has('PIPELINING');
   const lines = [mail, ...recipients.map((one) => one.command), 'DATA'];
@@ -62,7 +69,7 @@ export async function transact(client: SmtpClient, { mail, recipients, bytes, fi
     return true;
   }
 
-  await sendText(client, bytes, file);
+  const recorded = await sendText(client, bytes, file, gate);
   try {
     if (client.options.protocol === 'lmtp') {
       // A reply for each recipient that was accepted, in their order. RFC 2033 4.2
@@ -74,23 +81,41 @@ export async function transact(client: SmtpClient, { mail, recipients, bytes, fi
   } catch (error) {
     if (error instanceof Broken) error.sent = true;
     throw error;
+  } finally {
+    recorded();
   }
   client.messages++;
   return true;
 }
 
-async function sendText(client: SmtpClient, bytes: Buffer | null, file: string): Promise<void> {
+/** @returns to be called when the reply is recorded */
+async function sendText(client: SmtpClient, bytes: Buffer | null, file: string, gate: DotGate | undefined): Promise<() => void> {
+  const enter = async (): Promise<() => void> => gate?.enter(client.name) ?? (() => {});
   const writer = new DataWriter();
   if (bytes !== null) {
-    client.cork();
-    const text = client.write(writer.write(bytes));
-    const end = client.write(writer.end());
-    client.uncork();
-    await text;
-    await end;
-    return;
+    const wire = writer.write(bytes);
+    const recorded = await enter();
+    try {
+      client.cork();
+      const text = client.write(wire);
+      const end = client.write(writer.end());
+      client.uncork();
+      await text;
+      await end;
+    } catch (error) {
+      recorded();
+      throw error;
+    }
+    return recorded;
   }
   for await (const chunk of createReadStream(file, { highWaterMark: 64 << 10 }) as AsyncIterable<Buffer>)
     await client.write(writer.write(chunk));
-  await client.write(writer.end());
+  const recorded = await enter();
+  try {
+    await client.write(writer.end());
+  } catch (error) {
+    recorded();
+    throw error;
+  }
+  return recorded;
 }

@@ -9,6 +9,7 @@ import { CannotTake } from './cannot-take.ts';
 import { Broken, type SmtpClient } from './client.ts';
 import { type ConnectDeps, openSession, Unusable } from './connector.ts';
 import { type Content, inspect } from './content.ts';
+import { DotGate } from './dot-gate.ts';
 import { type HostAddress, hostsOf, NoHosts } from './hosts.ts';
 import type { MtaSts } from './mta-sts.ts';
 import { commandsFor } from './parameters.ts';
@@ -56,6 +57,7 @@ export class RelayTransport implements Transport {
   readonly #deps: RelayDeps;
   readonly #pool: Pool;
   readonly #passwords: PasswordFile;
+  readonly #gate = new DotGate();
   readonly #connectDeps: ConnectDeps;
 
   constructor(settings: RelaySettings, deps: RelayDeps) {
@@ -240,6 +242,7 @@ export class RelayTransport implements Transport {
             recipients: batch.map((recipient) => ({ recipient, command: commands.rcpt(recipient) })),
             bytes,
             file: job.message.file,
+            gate: this.#gate,
           },
           (recipient, answer, to) => {
             heard = true;
