@@ -1,20 +1,30 @@
-/** Rows `uid, flags, modseq` in any order as arrays in UID order. */
-export function columnsOf(rows: Iterable<readonly [number, number, number]>, expected: number) {
+/** A text of numbers, `uid flags modseq` of each message in any order, as arrays in UID order. */
+export function columnsOf(text: string, expected: number): Columns {
   let size = expected;
   let uids = new Uint32Array(size);
   let flags = new Uint32Array(size);
   let modseqs = new Float64Array(size);
   let n = 0;
   let isSorted = true;
-  for (const row of rows) {
+  let at = 0;
+  const number = (): number => {
+    // Keyword letters fill the sign bit.
+    const isNegative = text.charCodeAt(at) === 45;
+    if (isNegative) at++;
+    let value = 0;
+    for (let c = text.charCodeAt(at++); c !== 32 && at <= text.length; c = text.charCodeAt(at++)) value = value * 10 + c - 48;
+    return isNegative ? -value : value;
+  };
+  while (at < text.length) {
     if (n === size) {
       size = Math.max(64, size * 2);
       [uids, flags, modseqs] = [grown(uids, size), grown(flags, size), grown(modseqs, size)];
     }
-    if (n > 0 && uids[n - 1]! > row[0]) isSorted = false;
-    uids[n] = row[0];
-    flags[n] = row[1];
-    modseqs[n++] = row[2];
+    const uid = number();
+    if (n > 0 && uids[n - 1]! > uid) isSorted = false;
+    uids[n] = uid;
+    flags[n] = number();
+    modseqs[n++] = number();
   }
   const cut = { uids: uids.subarray(0, n), flags: flags.subarray(0, n), modseqs: modseqs.subarray(0, n) };
   return isSorted ? cut : sorted(cut);

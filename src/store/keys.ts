@@ -10,7 +10,7 @@ import { find } from './view.ts';
 const step = 500;
 const slice = 5;
 /** Messages whose text keys are kept, of all mailboxes together. */
-const keptTexts = 50_000;
+const keptTexts = 100_000;
 
 /** Mailboxes with text keys in memory, the one asked last at the end. */
 const holders = new Set<MailboxKeys>();

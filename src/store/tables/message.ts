@@ -57,8 +57,10 @@ export function messageTable(db: Database) {
     `SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid BETWEEN ? AND ? ORDER BY uid`,
   );
   const allFlags = db
-    .prepare<[number], [number, number, number]>('SELECT uid, flags, modseq FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ?')
-    .raw();
+    .prepare<[number], string | null>(
+      `SELECT group_concat(uid || ' ' || flags || ' ' || modseq, ' ') FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ?`,
+    )
+    .pluck();
   const changed = db.prepare<[number, number], FlagRecord>(
     'SELECT uid, flags, modseq FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ? AND modseq > ? ORDER BY +uid',
   );
@@ -116,8 +118,11 @@ export function messageTable(db: Database) {
     get: (mailbox: number, uid: number): MessageRecord | undefined => get.get(mailbox, uid),
     flags: (mailbox: number, uid: number): FlagRecord | undefined => flagsOf.get(mailbox, uid),
     range: (mailbox: number, from: number, to: number): MessageRecord[] => range.all(mailbox, from, to),
-    /** Uid, flags, modseq of all, in no order: walks an index that holds just these. */
-    allFlags: (mailbox: number): IterableIterator<[number, number, number]> => allFlags.iterate(mailbox),
+    /**
+     * Uid, flags, modseq of all, in no order: walks an index that holds just these. As one text of numbers, which comes over from
+     * SQLite four times as fast as rows.
+     */
+    allFlags: (mailbox: number): string => allFlags.get(mailbox) ?? '',
     /** In UID order. The `+` has SQLite walk the modseq index, not the whole mailbox. RFC 7162 3.1.4 */
     changedSince: (mailbox: number, modseq: number): FlagRecord[] => changed.all(mailbox, modseq),
     countFrom: (mailbox: number, uid: number): number => countFrom.get(mailbox, uid)!,
