@@ -18,6 +18,8 @@ import { crowd } from '../../test/support/time.ts';
 import { silentLog } from '../base/log.ts';
 import { stagedBytes } from '../base/staging.ts';
 import type { AccountId, MailboxId, Uid } from '../mail/numbers.ts';
+import { exportDovecot } from './export-dovecot.ts';
+import { readDovecotUids } from './files/dovecot.ts';
 import { openStore } from './open-store.ts';
 import { storeDefaults } from './settings.ts';
 import type { AccountStore, MailStore } from './store.ts';
@@ -316,6 +318,24 @@ describe('a Maildir that Dovecot served', () => {
     expect(mail.find('Sent')!.specialUse).toBe('\\Sent');
     expect(await read(12)).toContain('200.M1P1');
     expect(await add('next')).toBe(31);
+  });
+
+  it('goes back to it with the same UIDs', async () => {
+    await mail.append('Sent', [{ message: stagedBytes(Buffer.from(text('sent'))), flags: ['\\Seen', '$Work'] }]);
+    await add('one');
+    const { uidValidity, uidNext } = mail.snapshot(id);
+    const known = uids();
+    await store.close();
+    const owner = { address: 'a@example.com', home: join(dir, 'a') };
+    const count = exportDovecot(owner, storeDefaults, silentLog, (messages) => messages.map(({ uid }) => `p${uid}`));
+    expect(count).toBe(known.length + 1);
+    const lines = readFileSync(join(root, 'dovecot-uidlist'), 'utf8').split('\n');
+    expect(lines[0]).toMatch(new RegExp(`^3 V${uidValidity} N${uidNext} G[0-9a-f]{32}$`));
+    expect(lines.slice(1, -1).map((line) => line.split(' ', 2).join(' '))).toEqual(known.map((uid) => `${uid} Pp${uid}`));
+    const sent = readDovecotUids(join(root, '.Sent'))!;
+    const [file] = readdirSync(join(root, '.Sent/cur'));
+    expect(sent.uids.get(file!.split(':')[0]!)).toBe(1);
+    await start();
   });
 });
 

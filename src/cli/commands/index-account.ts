@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import { silentLog } from '../../base/log.ts';
+import { uidlFormatOf, uidls } from '../../pop3/uidl.ts';
 import { storeSlice } from '../../server/slices.ts';
+import { exportDovecot } from '../../store/export-dovecot.ts';
 import { type Difference, rebuildAccount, verifyAccount } from '../../store/verify.ts';
 import type { CommandFile } from '../command.ts';
 import { withDirectory } from '../directory.ts';
@@ -9,13 +11,16 @@ import { Exit, exitCodes } from '../exit.ts';
 /** Milliseconds after which what a running server was just doing is done. */
 const secondLook = 1000;
 
+/** Dovecot's own `pop3_uidl_format`: it needs no help to say the same. */
+const dovecotUidl = '%08Xu%08Xv';
+
 interface Owner {
   readonly address: string;
   readonly home: string;
 }
 
 export const indexAccount: CommandFile = (program, cli) => {
-  const group = program.command('index').description('Maildir against index: verify, rebuild');
+  const group = program.command('index').description('Maildir against index: verify, rebuild, export-dovecot');
 
   group
     .command('verify [address]')
@@ -49,6 +54,19 @@ export const indexAccount: CommandFile = (program, cli) => {
       const settings = storeSlice(cli.config().config);
       for (const owner of await accounts(address)) {
         const messages = asOwner(owner.home, () => rebuildAccount(owner, settings, silentLog));
+        cli.print({ address: owner.address, messages }, `${owner.address}: ${messages} messages`);
+      }
+    });
+
+  group
+    .command('export-dovecot <address>')
+    .description('write the UIDs into the Maildir as Dovecot keeps them, so that it can take over; stop the server first')
+    .action(async (address: string) => {
+      const { config } = cli.config();
+      const format = config['pop3.uidl_format'];
+      const known = format === dovecotUidl ? null : (messages: Parameters<typeof uidls>[1]) => uidls(uidlFormatOf(format), messages);
+      for (const owner of await accounts(address)) {
+        const messages = asOwner(owner.home, () => exportDovecot(owner, storeSlice(config), silentLog, known));
         cli.print({ address: owner.address, messages }, `${owner.address}: ${messages} messages`);
       }
     });

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '../../base/durable-file.ts';
 
 /** What Dovecot knew of a folder. */
 export interface DovecotUids {
@@ -35,3 +37,22 @@ export function readDovecotUids(folder: string): DovecotUids | null {
 }
 
 const isNumber = (value: number): boolean => Number.isInteger(value) && value > 0 && value <= 0xffff_ffff;
+
+export interface DovecotEntry {
+  readonly uid: number;
+  /** File name up to its colon. */
+  readonly base: string;
+  /** What POP3 clients know the message by, where that is not what Dovecot would say; else null. */
+  readonly uidl: string | null;
+}
+
+/** Writes `dovecot-uidlist`, version 3; the folder's GUID stays. `entries` in UID order. Durable on return. */
+export function writeDovecotUids(folder: string, uidValidity: number, uidNext: number, entries: readonly DovecotEntry[]): void {
+  const path = join(folder, 'dovecot-uidlist');
+  let guid = randomBytes(16).toString('hex');
+  try {
+    guid = /^3 .*\bG([0-9a-f]{32})\b/.exec(readFileSync(path, 'latin1').split('\n', 1)[0]!)?.[1] ?? guid;
+  } catch {}
+  const lines = entries.map(({ uid, base, uidl }) => `${uid}${uidl === null ? '' : ` P${uidl}`} :${base}\n`);
+  replaceFile(path, `3 V${uidValidity} N${uidNext} G${guid}\n${lines.join('')}`, join(folder, 'tmp', `dovecot-uidlist.${process.pid}`));
+}
