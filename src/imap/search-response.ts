@@ -1,3 +1,4 @@
+import type { Relevancy } from './fuzzy.ts';
 import { formatPartialRange } from './grammar/partial-range.ts';
 import type { SearchReturn } from './grammar/search-return.ts';
 import { formatNumbers } from './grammar/sequence-set.ts';
@@ -12,6 +13,8 @@ export interface Found {
   readonly byUid: boolean;
   /** A MODSEQ key was used. */
   readonly modSeq: boolean;
+  /** By UID, where they were asked for. */
+  readonly scores: Relevancy | null;
 }
 
 /** `* SEARCH 1 2 3`, or `* SORT …`. RFC 9051 7.3.4, RFC 5256 4 */
@@ -22,7 +25,12 @@ export function sendNumbers(session: Session, name: string, found: Found): void 
 }
 
 /** RFC 4731 3.1, RFC 7162 3.1.10, RFC 9394 3.1; of a SORT, first and last are by its order. RFC 5267 3 @param origin RFC 7377 2.1 */
-export function sendExtended(session: Session, found: Found, { min, max, all, count, partial }: SearchReturn, origin = ''): void {
+export function sendExtended(
+  session: Session,
+  found: Found,
+  { min, max, all, count, partial, relevancy }: SearchReturn,
+  origin = '',
+): void {
   const numbers = numbersOf(found);
   const words = [`ESEARCH (TAG ${JSON.stringify(session.tag)}${origin === '' ? '' : ` ${origin}`})`];
   if (found.byUid) words.push('UID');
@@ -42,6 +50,11 @@ export function sendExtended(session: Session, found: Found, { min, max, all, co
   if (partial !== null) {
     const piece = pick(numbers, partial);
     words.push(`PARTIAL (${formatPartialRange(partial)} ${piece.length === 0 ? 'NIL' : formatNumbers(piece)})`);
+  }
+  // Of the messages shown, in their order. RFC 6203 4
+  if (relevancy && found.scores !== null) {
+    const places = partial === null ? found.places : pick(found.places, partial);
+    words.push(`RELEVANCY (${Array.from(found.view.uidsOf(places), (uid) => found.scores!.get(uid)).join(' ')})`);
   }
   if (found.modSeq && numbers.length > 0) {
     words.push(`MODSEQ ${highest(found.view, all || count || partial !== null || shown.length === 0 ? found.places : shown)}`);

@@ -1,18 +1,26 @@
 import type { Uid } from '../mail/numbers.ts';
 import type { SearchKey, UidRange } from '../mail/search.ts';
 import { CodedFault } from './faults.ts';
+import { loosened } from './fuzzy.ts';
 import type { WireKey } from './grammar/search-key.ts';
 import { resolveRanges, type SequenceSet } from './grammar/sequence-set.ts';
 import type { View } from './view.ts';
 
-/** Message sets and \Recent are this session's: here they become UIDs, which the store understands. */
-export function resolveKey(key: WireKey, view: View): SearchKey {
+/**
+ * Message sets and \Recent are this session's: here they become UIDs, which the store understands.
+ * @param exact FUZZY changes nothing
+ */
+export function resolveKey(key: WireKey, view: View, exact = false): SearchKey {
   switch (key.kind) {
     case 'and':
     case 'or':
-      return { kind: key.kind, keys: key.keys.map((one) => resolveKey(one, view)) };
+      return { kind: key.kind, keys: key.keys.map((one) => resolveKey(one, view, exact)) };
     case 'not':
-      return { kind: 'not', key: resolveKey(key.key, view) };
+      return { kind: 'not', key: resolveKey(key.key, view, exact) };
+    case 'fuzzy': {
+      const resolved = resolveKey(key.key, view, exact);
+      return exact ? resolved : loosened(resolved);
+    }
     case 'set':
       return { kind: 'uids', ranges: key.uid ? uidRanges(key.set, view) : rangesOf(view.uidsOf(view.places(key.set, false, true))) };
     case 'recent':
@@ -45,12 +53,16 @@ export function rangesOf(uids: ArrayLike<number>): UidRange[] {
 /** RFC 9586 3.3. @throws Fault syntax where message numbers are in the key */
 export function requireUids(key: WireKey): void {
   if (key.kind === 'and' || key.kind === 'or') for (const one of key.keys) requireUids(one);
-  else if (key.kind === 'not') requireUids(key.key);
+  else if (key.kind === 'not' || key.kind === 'fuzzy') requireUids(key.key);
   else if (key.kind === 'set' && !key.uid && key.set !== '$') throw new CodedFault('syntax', 'UIDREQUIRED', 'message numbers');
 }
 
-/** Whether a MODSEQ key is in there. RFC 7162 3.1.5 */
-export function asksModSeq(key: WireKey): boolean {
-  if (key.kind === 'and' || key.kind === 'or') return key.keys.some(asksModSeq);
-  return key.kind === 'not' ? asksModSeq(key.key) : key.kind === 'modseq';
+/** Whether a key of that kind is in there. */
+export function has(key: WireKey, kind: WireKey['kind']): boolean {
+  if (key.kind === kind) return true;
+  if (key.kind === 'and' || key.kind === 'or') return key.keys.some((one) => has(one, kind));
+  return (key.kind === 'not' || key.kind === 'fuzzy') && has(key.key, kind);
 }
+
+/** RFC 7162 3.1.5 */
+export const asksModSeq = (key: WireKey): boolean => has(key, 'modseq');

@@ -1,8 +1,8 @@
 import type { SortKeys } from './mime/part.ts';
 
-export type SortKey = 'arrival' | 'cc' | 'date' | 'from' | 'size' | 'subject' | 'to' | 'displayfrom' | 'displayto';
+export type SortKey = 'arrival' | 'cc' | 'date' | 'from' | 'size' | 'subject' | 'to' | 'displayfrom' | 'displayto' | 'relevancy';
 
-/** RFC 5256 3, RFC 5957 4 */
+/** RFC 5256 3, RFC 5957 4, RFC 6203 6 */
 export interface SortCriterion {
   readonly key: SortKey;
   readonly reverse: boolean;
@@ -22,7 +22,7 @@ export function sentDate(item: Pick<SortItem, 'internalDate' | 'keys'>): number 
   return item.keys.sent ?? item.internalDate;
 }
 
-const values: { readonly [K in SortKey]: (item: SortItem) => number | string } = {
+const values: { readonly [K in Exclude<SortKey, 'relevancy'>]: (item: SortItem) => number | string } = {
   arrival: (item) => item.internalDate,
   cc: (item) => item.keys.cc,
   date: sentDate,
@@ -34,9 +34,15 @@ const values: { readonly [K in SortKey]: (item: SortItem) => number | string } =
   displayto: (item) => item.keys.displayTo,
 };
 
+/** Relevancy by UID. */
+type Scores = ReadonlyMap<number, number>;
+const noScores: Scores = new Map();
+
 /** Compares by the criteria in turn; equal messages keep mailbox order, which REVERSE does not turn. RFC 5256 3 */
-export function comparator(criteria: readonly SortCriterion[]): (a: SortItem, b: SortItem) => number {
-  const steps = criteria.map(({ key, reverse }) => ({ value: values[key], sign: reverse ? -1 : 1 }));
+export function comparator(criteria: readonly SortCriterion[], scores: Scores = noScores): (a: SortItem, b: SortItem) => number {
+  // The highest score first. RFC 6203 6
+  const score = (item: SortItem): number => -(scores.get(item.uid) ?? 0);
+  const steps = criteria.map(({ key, reverse }) => ({ value: key === 'relevancy' ? score : values[key], sign: reverse ? -1 : 1 }));
   return (a, b) => {
     for (const { value, sign } of steps) {
       const left = value(a);
@@ -48,6 +54,6 @@ export function comparator(criteria: readonly SortCriterion[]): (a: SortItem, b:
   };
 }
 
-export function sortMessages(items: readonly SortItem[], criteria: readonly SortCriterion[]): SortItem[] {
-  return [...items].sort(comparator(criteria));
+export function sortMessages(items: readonly SortItem[], criteria: readonly SortCriterion[], scores?: Scores): SortItem[] {
+  return [...items].sort(comparator(criteria, scores));
 }

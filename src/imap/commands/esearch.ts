@@ -4,7 +4,7 @@ import { command } from '../command.ts';
 import type { Cursor } from '../grammar/cursor.ts';
 import { mailbox } from '../grammar/mailbox.ts';
 import { searchProgram } from '../grammar/search-key.ts';
-import { type SearchReturn, searchReturn } from '../grammar/search-return.ts';
+import { everything, searchReturn } from '../grammar/search-return.ts';
 import { requireUids, resolveKey } from '../search.ts';
 import { sendExtended } from '../search-response.ts';
 import type { Session } from '../session.ts';
@@ -26,7 +26,6 @@ const filters: readonly Scope['filter'][] = [
   'subtree',
   'mailboxes',
 ];
-const everything: SearchReturn = { min: false, max: false, all: true, count: false, save: false, update: false, partial: null };
 
 /** scope-option-source = "IN" SP "(" filter *(SP filter) ")". RFC 7377 3 */
 function scopes(line: Cursor): Scope[] {
@@ -59,6 +58,7 @@ export const esearch = command({
   async run({ scope, returns, key }, session) {
     requireUids(key);
     if (returns.save || returns.update) throw new Fault('syntax', 'SAVE and UPDATE are for one mailbox');
+    if (returns.relevancy) throw new Fault('syntax', 'RELEVANCY is for one mailbox');
     const mail = session.mail!;
     const share = new Share();
     for (const one of inScope(session, scope)) {
@@ -68,7 +68,7 @@ export const esearch = command({
       // Mailboxes without a match are not spoken of. RFC 7377 2.1
       if (places.length > 0) {
         const origin = `MAILBOX ${session.toWire(one.name)} UIDVALIDITY ${one.uidValidity}`;
-        sendExtended(session, { view, places, byUid: true, modSeq: false }, returns, origin);
+        sendExtended(session, { view, places, byUid: true, modSeq: false, scores: null }, returns, origin);
       }
       await (session.out.drained() ?? share.next());
     }

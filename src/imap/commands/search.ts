@@ -1,8 +1,9 @@
 import { Fault } from '../../mail/fault.ts';
 import { type Command, command } from '../command.ts';
-import { mostContexts } from '../context.ts';
+import { addContext, requireNewTag } from '../context.ts';
+import { relevancy, requireFuzzy } from '../fuzzy.ts';
 import { searchProgram, type WireKey } from '../grammar/search-key.ts';
-import { type SearchReturn, searchReturn } from '../grammar/search-return.ts';
+import { asksAnswer, everything, type SearchReturn, searchReturn } from '../grammar/search-return.ts';
 import { asksModSeq, requireUids, resolveKey } from '../search.ts';
 import { saveResult, sendExtended, sendNumbers } from '../search-response.ts';
 
@@ -11,12 +12,10 @@ interface SearchArguments {
   readonly key: WireKey;
 }
 
-const everything: SearchReturn = { min: false, max: false, all: true, count: false, save: false, update: false, partial: null };
-
 function searchCommand(byUid: boolean): Command<SearchArguments> {
   return command({
     name: byUid ? 'UID SEARCH' : 'SEARCH',
-    capabilities: ['ESEARCH', 'SEARCHRES', 'WITHIN', 'PARTIAL', 'CONTEXT=SEARCH', 'I18NLEVEL=1'],
+    capabilities: ['ESEARCH', 'SEARCHRES', 'WITHIN', 'PARTIAL', 'CONTEXT=SEARCH', 'SEARCH=FUZZY', 'I18NLEVEL=1'],
     states: ['selected'],
     updates: byUid ? 'all' : 'noExpunge',
 
@@ -31,22 +30,23 @@ function searchCommand(byUid: boolean): Command<SearchArguments> {
     async run({ returns, key }, session) {
       const { mail, view } = session.selected;
       if (session.uidOnly) requireUids(key);
+      if (returns?.relevancy) requireFuzzy(key);
+      if (returns?.update) requireNewTag(session, view);
       const modSeq = asksModSeq(key);
       if (modSeq) session.enableCondstore();
       try {
         const resolved = resolveKey(key, view);
         const uids = await mail.search(view.mailbox.id, resolved);
-        const found = { view, places: view.placesOf(uids), byUid, modSeq };
+        const places = view.placesOf(uids);
+        const scores = returns?.relevancy ? await relevancy(session, view, key, Array.from(view.uidsOf(places))) : null;
+        const found = { view, places, byUid, modSeq, scores };
         if (returns?.save) saveResult(found, returns);
-        if (returns?.update) {
-          if (view.contexts.length >= mostContexts) session.out.untagged(`NO [NOUPDATE ${JSON.stringify(session.tag)}] Too many contexts.`);
-          else view.contexts = [...view.contexts, { tag: session.tag, byUid, key: resolved, uids: new Set(view.uidsOf(found.places)) }];
-        }
+        if (returns?.update)
+          addContext(session, view, { tag: session.tag, byUid, key: resolved, uids: new Set(view.uidsOf(places)), sort: null });
         // IMAP4rev2 knows no SEARCH response. RFC 9051 7.3.4
         if (returns === null && !session.rev2) sendNumbers(session, 'SEARCH', found);
         else if (returns === null) sendExtended(session, found, everything);
-        else if (returns.min || returns.max || returns.all || returns.count || returns.partial !== null)
-          sendExtended(session, found, returns);
+        else if (asksAnswer(returns)) sendExtended(session, found, returns);
       } catch (error) {
         // A SAVE that fails leaves an empty result. RFC 5182 2.1
         if (returns?.save && error instanceof Fault) view.saved = new Uint32Array(0);

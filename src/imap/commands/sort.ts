@@ -1,9 +1,11 @@
 import { Fault } from '../../mail/fault.ts';
 import type { SortCriterion, SortKey } from '../../mail/sort.ts';
 import { type Command, command } from '../command.ts';
+import { addContext, requireNewTag } from '../context.ts';
+import { relevancy, requireFuzzy } from '../fuzzy.ts';
 import type { Cursor } from '../grammar/cursor.ts';
 import { decoder, searchKeys, type WireKey } from '../grammar/search-key.ts';
-import { type SearchReturn, searchReturn } from '../grammar/search-return.ts';
+import { asksAnswer, type SearchReturn, searchReturn } from '../grammar/search-return.ts';
 import { asksModSeq, requireUids, resolveKey } from '../search.ts';
 import { saveResult, sendExtended, sendNumbers } from '../search-response.ts';
 import { sorted } from '../sort.ts';
@@ -14,9 +16,9 @@ interface SortArguments {
   readonly key: WireKey;
 }
 
-const keys: readonly SortKey[] = ['arrival', 'cc', 'date', 'from', 'size', 'subject', 'to', 'displayfrom', 'displayto'];
+const keys: readonly SortKey[] = ['arrival', 'cc', 'date', 'from', 'size', 'subject', 'to', 'displayfrom', 'displayto', 'relevancy'];
 
-/** "(" sort-criterion *(SP sort-criterion) ")". RFC 5256 5, RFC 5957 4 */
+/** "(" sort-criterion *(SP sort-criterion) ")". RFC 5256 5, RFC 5957 4, RFC 6203 7 */
 function sortCriteria(line: Cursor): SortCriterion[] {
   const criteria = line.list(() => {
     const reverse = line.accept('REVERSE ');
@@ -32,7 +34,7 @@ function sortCriteria(line: Cursor): SortCriterion[] {
 function sortCommand(byUid: boolean): Command<SortArguments> {
   return command({
     name: byUid ? 'UID SORT' : 'SORT',
-    capabilities: ['SORT', 'SORT=DISPLAY', 'ESORT'],
+    capabilities: ['SORT', 'SORT=DISPLAY', 'ESORT', 'CONTEXT=SORT'],
     states: ['selected'],
     updates: byUid ? 'all' : 'noExpunge',
 
@@ -52,16 +54,26 @@ function sortCommand(byUid: boolean): Command<SortArguments> {
 
     async run({ returns, criteria, key }, session) {
       const { mail, view } = session.selected;
+      const byRelevancy = criteria.some((one) => one.key === 'relevancy');
       if (session.uidOnly) requireUids(key);
+      if (byRelevancy || returns?.relevancy) requireFuzzy(key);
+      if (returns?.update) requireNewTag(session, view);
       const modSeq = asksModSeq(key);
       if (modSeq) session.enableCondstore();
-      const uids = await mail.search(view.mailbox.id, resolveKey(key, view));
-      const found = { view, places: view.placesOf(await sorted(mail, view.mailbox.id, uids, criteria)), byUid, modSeq };
+      const resolved = resolveKey(key, view);
+      const uids = await mail.search(view.mailbox.id, resolved);
+      const scores = byRelevancy || returns?.relevancy ? await relevancy(session, view, key, Array.from(uids)) : null;
+      const places = view.placesOf(await sorted(mail, view.mailbox.id, uids, criteria, scores));
+      const found = { view, places, byUid, modSeq, scores };
       if (returns === null) return sendNumbers(session, 'SORT', found);
-      // Only searches are kept up to date, in mailbox order. RFC 5267 4.3.4
-      if (returns.update) session.out.untagged(`NO [NOUPDATE ${JSON.stringify(session.tag)}] Not for SORT.`);
       if (returns.save) saveResult(found, returns);
-      if (returns.min || returns.max || returns.all || returns.count || returns.partial !== null) sendExtended(session, found, returns);
+      if (returns.update) {
+        const order = Array.from(view.uidsOf(places));
+        // How relevant a message is depends on those found with it. RFC 5267 4.3.1
+        if (byRelevancy) session.out.untagged(`NO [NOUPDATE ${JSON.stringify(session.tag)}] Not by relevancy.`);
+        else addContext(session, view, { tag: session.tag, byUid, key: resolved, uids: new Set(order), sort: { criteria, order } });
+      }
+      if (asksAnswer(returns)) sendExtended(session, found, returns);
     },
   });
 }

@@ -12,6 +12,8 @@ export type WireKey =
   | Exclude<SearchKey, { kind: 'and' | 'or' } | { kind: 'not' } | { kind: 'uids' }>
   | { readonly kind: 'and' | 'or'; readonly keys: readonly WireKey[] }
   | { readonly kind: 'not'; readonly key: WireKey }
+  /** As the server sees fit. RFC 6203 3 */
+  | { readonly kind: 'fuzzy'; readonly key: WireKey }
   | { readonly kind: 'set'; readonly uid: boolean; readonly set: SequenceSet };
 
 type Rule = (line: Cursor, text: (octets: string) => string) => WireKey;
@@ -30,7 +32,7 @@ function spaced(line: Cursor): Cursor {
   return line;
 }
 
-/** Every key by its name. RFC 9051 6.4.4, RFC 5032, RFC 7162 3.1.5, RFC 8474 7, RFC 8514 4 */
+/** Every key by its name. RFC 9051 6.4.4, RFC 5032, RFC 7162 3.1.5, RFC 8474 7, RFC 8514 4, RFC 6203 7 */
 const rules: Readonly<Record<string, Rule>> = {
   __proto__: null as never,
   ALL: () => ({ kind: 'all' }),
@@ -87,6 +89,7 @@ const rules: Readonly<Record<string, Rule>> = {
   EMAILID: (line) => ({ kind: 'emailid', id: spaced(line).astring() }),
   THREADID: (line) => ({ kind: 'threadid', id: spaced(line).astring() }),
   UID: (line) => ({ kind: 'set', uid: true, set: messageSet(spaced(line)) }),
+  FUZZY: (line, text) => ({ kind: 'fuzzy', key: nested(spaced(line), text) }),
   NOT: (line, text) => not(nested(spaced(line), text)),
   OR: (line, text) => {
     const first = nested(spaced(line), text);
