@@ -18,12 +18,12 @@ interface Work {
 }
 
 const works: readonly Work[] = [
-  { name: 'R1 2,000 × 4 KB to 1 destination', destinations: 1, tls: false },
-  { name: 'R2 2,000 × 4 KB to 100 destinations', destinations: 100, tls: false },
+  { name: 'R1 5,000 × 4 KB to 1 destination', destinations: 1, tls: false },
+  { name: 'R2 5,000 × 4 KB to 100 destinations', destinations: 100, tls: false },
   { name: 'R3 as R1 over TLS', destinations: 1, tls: true },
   { name: 'R4 as R2 over TLS', destinations: 100, tls: true },
 ];
-const messages = 2_000;
+const messages = 5_000;
 
 interface Measured {
   readonly rate: number;

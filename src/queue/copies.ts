@@ -30,9 +30,9 @@ export class Copies {
     return this.#table.text(id);
   }
 
-  /** Where the file is durable, or the message done with. */
-  remove(id: string): void {
-    this.#table.remove(id);
+  /** Where the file is durable, or the message done with. @returns false when there is none, so that only the file had the text */
+  remove(id: string): boolean {
+    return this.#table.remove(id);
   }
 
   /** The file of a message, not durable. */

@@ -106,8 +106,11 @@ export class QueueEngine {
     this.#copies = new Copies(this.#db, spool);
   }
 
-  /** One transaction. Files of messages that are gone are removed after its commit, or by `removeFiles` when that is to be later. */
-  commit<T>(work: () => T, { later = false, durable = true } = {}): T {
+  /**
+   * One transaction. Files of messages that are gone are removed after its commit; where that is not durable, they are for
+   * `takeRemoved` to name.
+   */
+  commit<T>(work: () => T, { durable = true } = {}): T {
     this.#unlink = [];
     // NORMAL waits for no sync; the next commit that is durable syncs this one too.
     if (!durable) this.#db.pragma('synchronous = NORMAL');
@@ -118,12 +121,13 @@ export class QueueEngine {
       if (!durable) this.#db.pragma('synchronous = FULL');
     }
     this.#removed.push(...this.#unlink);
-    if (!later) this.removeFiles();
+    if (durable) for (const id of this.takeRemoved()) this.#spool.remove(id);
     return result;
   }
 
-  removeFiles(): void {
-    for (const id of this.#removed.splice(0)) this.#spool.remove(id);
+  /** Messages whose files may go once it is durable that they are gone. */
+  takeRemoved(): string[] {
+    return this.#removed.splice(0);
   }
 
   /** Writes files, not yet durable, of messages that stay. @returns their ids; once files are synced: `dropCopies` */
@@ -228,9 +232,9 @@ export class QueueEngine {
 
   #remove(id: QueueId): void {
     this.#recipient.remove(id);
-    this.#copies.remove(id);
+    const copied = this.#copies.remove(id);
     this.#message.remove(id);
-    this.#unlink.push(id);
+    if (!copied) this.#unlink.push(id);
   }
 
   noticesOf(id: string): NoticesDue | null {

@@ -95,7 +95,7 @@ describe('queue', () => {
     expect(await q.stats()).toMatchObject({ messages: 1, jobs: { ready: 2 } });
     await runner(q).idle();
     expect(tried.sort()).toEqual(['bob@there.test', 'eve@there.test', 'joe@other.test']);
-    expect(spooled()).toEqual([]);
+    await expect.poll(spooled).toEqual([]);
     expect(await q.stats()).toMatchObject({ messages: 0, jobs: {} });
   });
 
@@ -143,7 +143,7 @@ describe('queue', () => {
       state: 'failed',
       reply: expect.stringContaining('451 4.7.1 Later'),
     });
-    expect(spooled()).toEqual([]);
+    await expect.poll(spooled).toEqual([]);
   });
 
   it('never tells a null sender', async () => {

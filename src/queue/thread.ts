@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { sqliteFault } from '../db/open.ts';
 import { Fault } from '../mail/fault.ts';
@@ -6,12 +7,14 @@ import { QueueEngine } from './engine.ts';
 import { Spool, spoolFault } from './spool.ts';
 import { openTrace } from './tables/trace.ts';
 import type { Answer, Ask } from './thread-protocol.ts';
+import { WalSync } from './wal-sync.ts';
 
 /** The queue's thread: takes whatever waits, writes and syncs all its files together, commits all its rows together. */
 const { dir, spoolDir, minfree } = workerData as { dir: string; spoolDir: string; minfree: number };
 const spool = new Spool(spoolDir);
 const engine = new QueueEngine(dir, spool);
 const port = parentPort!;
+const wal = new WalSync(join(dir, 'queue.sqlite'));
 
 let traces: ReturnType<typeof openTrace> | null = null;
 let waiting: Ask[] = [];
@@ -36,7 +39,8 @@ async function run(): Promise<void> {
   busy = false;
 }
 
-const forgettable: ReadonlySet<Ask['op']> = new Set(['claim', 'finish', 'beat', 'noticesOf', 'stats', 'trace']);
+/** A power cut may take these, done since mail was last accepted: then they are done again. */
+const forgettable: ReadonlySet<Ask['op']> = new Set(['claim', 'finish', 'beat', 'noticesOf', 'stats', 'trace', 'close']);
 
 interface Step {
   readonly ask: Ask;
@@ -52,20 +56,18 @@ async function runBatch(asks: readonly Ask[]): Promise<void> {
   const steps: Step[] = asks.map((ask) => ({ ask, size: 0, copy: null }));
   await writeFiles(steps);
   const good = steps.filter((step) => step.error === undefined);
-  // A power cut may take what was claimed, delivered and reported since mail was last accepted: then it is done again.
-  const durable = asks.some(({ op }) => !forgettable.has(op));
   try {
     engine.commit(
       () => {
         for (const step of good) step.answer = perform(step);
       },
-      { later: true, durable },
+      { durable: false },
     );
   } catch {
     // One of them spoilt it, or there is no room: each by itself.
     for (const step of good) {
       try {
-        step.answer = engine.commit(() => perform(step), { later: true });
+        step.answer = engine.commit(() => perform(step), { durable: false });
       } catch (error) {
         step.error = error;
         discard(step.ask);
@@ -74,18 +76,48 @@ async function runBatch(asks: readonly Ask[]): Promise<void> {
   }
   for (const step of steps) {
     if (step.ask.op === 'notified' && step.answer === false) discard(step.ask);
-    port.postMessage(step.error === undefined ? ({ n: step.ask.n, answer: step.answer } satisfies Answer) : failure(step));
+    if (step.error !== undefined || forgettable.has(step.ask.op)) answer(step);
   }
-  engine.removeFiles();
+  const durable = steps.filter((step) => step.error === undefined && !forgettable.has(step.ask.op));
+  const synced = durable.length === 0 ? null : answerSynced(durable);
+  const removed = engine.takeRemoved();
+  const cleaned = removed.length === 0 ? null : removeSynced(removed);
   trace(asks);
   for (const ask of asks) if (ask.op === 'sweep') void settle(ask.ask.now);
   const last = asks.find((ask) => ask.op === 'close');
   if (last !== undefined) {
     closed = true;
+    await synced;
+    await cleaned;
+    wal.close();
     engine.close();
     traces?.close();
     spool.close();
     port.close();
+  }
+}
+
+function answer(step: Step): void {
+  port.postMessage(step.error === undefined ? ({ n: step.ask.n, answer: step.answer } satisfies Answer) : failure(step));
+}
+
+/** Answers what must be durable first; the next batch may begin meanwhile. */
+async function answerSynced(steps: readonly Step[]): Promise<void> {
+  try {
+    await wal.sync();
+  } catch (error) {
+    for (const step of steps) step.error = error;
+  }
+  for (const step of steps) answer(step);
+}
+
+/** A message may come back by a power cut until its end is durable; its file must be there then. */
+async function removeSynced(ids: readonly string[]): Promise<void> {
+  try {
+    await wal.sync();
+    for (const id of ids) spool.remove(id);
+  } catch {
+    // Swept as orphans, in time.
   }
 }
 

@@ -8,7 +8,7 @@ export function copyTable(db: Database) {
   const oldest = db.prepare<[number], { message_id: string; added: number }>('SELECT message_id, added FROM copy ORDER BY id LIMIT ?');
   return {
     insert: (message: string, added: number, octets: Uint8Array): void => void insert.run(message, added, octets),
-    remove: (message: string): void => void remove.run(message),
+    remove: (message: string): boolean => remove.run(message).changes === 1,
     text: (message: string): Buffer | null => text.get(message) ?? null,
     oldest: (limit: number) => oldest.all(limit),
   };
