@@ -105,6 +105,7 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
     // Names may be behind rows whose renames never reached the disk.
     if (isOtherBoot) writer.messages.markAllDirty();
     writer.isFounding = isFresh;
+    if (!isFresh) mendFolders(writer.root);
     adoptFolders(writer);
     for (const mailbox of writer.mailboxes.all()) {
       if (readMailboxFile(writer.path(mailbox)) === null) writer.reserve(mailbox);
@@ -123,6 +124,19 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
   removeOldTemporary(writer.root);
   for (const folder of writer.takeFolders()) syncFolder(folder);
   return unread || writer.messages.unread(1).length > 0;
+}
+
+/** Gives mailboxes the parts whose names did not reach the disk before the power went: without them they would count as removed. */
+function mendFolders(root: string): void {
+  for (const entry of readdirSync(root, { withFileTypes: true })) {
+    if (!entry.isDirectory() || !/^\.[^.]/.test(entry.name)) continue;
+    const path = join(root, entry.name);
+    const parts = ['tmp', 'new', 'cur'];
+    const missing = parts.filter((part) => lstatSync(join(path, part), { throwIfNoEntry: false }) === undefined);
+    if (missing.length === 0 || (missing.length === parts.length && readMailboxFile(path) === null)) continue;
+    for (const part of missing) mkdirSync(join(path, part), { mode: 0o700 });
+    syncFolder(path);
+  }
 }
 
 const isKnown = (writer: AccountWriter, mailbox: MailboxRecord): boolean =>

@@ -1,6 +1,6 @@
 import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
-import { isCorrupt, sqliteFault } from '../../db/open.ts';
+import { isCorrupt, isFull, sqliteFault } from '../../db/open.ts';
 import { Fault } from '../../mail/fault.ts';
 import type { Burst, CommandName, Commands, Reply, Request } from '../protocol.ts';
 import { WordIndexer } from '../search/index-words.ts';
@@ -287,7 +287,7 @@ export class StoreThread {
         }
       } catch (error) {
         held.unsettled = held.unread = false;
-        this.#log.error({ err: error, address: held.writer.address }, 'could not bring file names up to date');
+        this.#log[isFull(error) ? 'warn' : 'error']({ err: error, address: held.writer.address }, 'could not bring file names up to date');
         if (isCorrupt(error)) this.#drop(held, error);
       }
       more ||= held.unsettled || held.unread;
@@ -315,7 +315,10 @@ export class StoreThread {
         held.unindexed = held.indexer.slice();
       } catch (error) {
         held.unindexed = false;
-        this.#log.error({ err: error, address: held.writer.address }, 'could not bring the search index up to date');
+        this.#log[isFull(error) ? 'warn' : 'error'](
+          { err: error, address: held.writer.address },
+          'could not bring the search index up to date',
+        );
         if (isCorrupt(error)) this.#drop(held, error);
       }
     }
@@ -326,7 +329,13 @@ export class StoreThread {
     if (this.#open.size <= this.#settings.openAccounts) return;
     const oldest = [...this.#open].sort((a, b) => a[1].used - b[1].used).slice(0, this.#open.size - this.#settings.openAccounts);
     for (const [home, { writer }] of oldest) {
-      settleAll(writer);
+      try {
+        settleAll(writer);
+      } catch (error) {
+        // One account's trouble is not the others': this thread must live.
+        if (!(error instanceof StaleIndex))
+          this.#log.warn({ err: error, address: writer.address }, 'could not bring file names up to date');
+      }
       writer.close();
       this.#open.delete(home);
     }
