@@ -10,7 +10,8 @@ interface Pending {
 }
 
 interface Thread {
-  worker: Worker;
+  /** Started with the first request: each costs some 10 MB. */
+  worker: Worker | null;
   outbox: Request[];
   transfer: ArrayBuffer[];
   posting: boolean;
@@ -34,9 +35,7 @@ export class StoreThreads {
     this.#settings = settings;
     this.#deps = deps;
     for (let n = 0; n < Math.max(1, settings.threads); n++) {
-      const thread: Thread = { worker: null as unknown as Worker, outbox: [], transfer: [], posting: false, pending: new Map() };
-      this.#start(thread);
-      this.#threads.push(thread);
+      this.#threads.push({ worker: null, outbox: [], transfer: [], posting: false, pending: new Map() });
     }
   }
 
@@ -66,9 +65,11 @@ export class StoreThreads {
     await Promise.all(
       this.#threads.map((thread) => {
         this.#post(thread);
+        const { worker } = thread;
+        if (worker === null) return undefined;
         return new Promise<void>((resolve) => {
-          thread.worker.once('exit', () => resolve());
-          thread.worker.postMessage({ close: true } satisfies ToThread);
+          worker.once('exit', () => resolve());
+          worker.postMessage({ close: true } satisfies ToThread);
         });
       }),
     );
@@ -80,10 +81,10 @@ export class StoreThreads {
     const { outbox, transfer } = thread;
     thread.outbox = [];
     thread.transfer = [];
-    thread.worker.postMessage(outbox satisfies ToThread, transfer);
+    (thread.worker ?? this.#start(thread)).postMessage(outbox satisfies ToThread, transfer);
   }
 
-  #start(thread: Thread): void {
+  #start(thread: Thread): Worker {
     const url = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
     const worker = new Worker(url, { workerData: { settings: this.#settings } satisfies ThreadData, name: 'postcote store' });
     thread.worker = worker;
@@ -93,8 +94,10 @@ export class StoreThreads {
       const left = [...thread.pending.values()];
       thread.pending.clear();
       for (const pending of left) pending.reject(new Fault('unavailable', 'store thread ended'));
-      if (!this.#closing) this.#start(thread);
+      // The next request starts another.
+      if (!this.#closing) thread.worker = null;
     });
+    return worker;
   }
 
   #receive(thread: Thread, burst: Burst): void {
