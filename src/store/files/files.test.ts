@@ -69,9 +69,12 @@ describe('mailbox names', () => {
     );
   });
 
-  it.each(['', '/', 'a//b', '/a', 'a/', 'a\0b', 'a\nb', 'x'.repeat(300), 'a/'.repeat(40) + 'a', '\ud800'])('refuses %j', (name) => {
-    expect(() => checkName(name)).toThrow(Fault);
-  });
+  it.each(['', '/', '.', 'a/../b', 'a//b', '/a', 'a/', 'a\0b', 'a\nb', 'x'.repeat(300), 'a/'.repeat(40) + 'a', '\ud800'])(
+    'refuses %j',
+    (name) => {
+      expect(() => checkName(name)).toThrow(Fault);
+    },
+  );
 
   it.each([
     ['..', '.&AC4-&AC4-'],

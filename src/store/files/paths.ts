@@ -12,7 +12,9 @@ export const canonicalName = (name: string): string => (name.length === 5 && nam
 /** @throws Fault badName where no mailbox may be called so */
 export function checkName(name: string): string {
   const levels = name.split('/');
-  if (name === '' || levels.includes('') || levels.length > deepest) throw new Fault('badName', 'empty or too many levels');
+  if (levels.includes('') || levels.length > deepest) throw new Fault('badName', 'empty or too many levels');
+  // A folder on disk may be so called, by others; names that look like steps through folders are not made.
+  if (levels.includes('.') || levels.includes('..')) throw new Fault('badName', 'dots');
   if (/[\x00-\x1f\x7f\u2028\u2029]/.test(name) || !name.isWellFormed()) throw new Fault('badName', 'control character');
   if (Buffer.byteLength(folderOf(name)) > longest) throw new Fault('badName', 'too long');
   return canonicalName(name);
