@@ -4,10 +4,9 @@ import { command } from '../command.ts';
 /** Smaller batches than this are not worth asking for. */
 const smallest = 500;
 
-/** Cuts the mailbox into UID ranges of so many messages each, the newest first. draft-ietf-mailmaint-imap-uidbatches 3.1 */
+/** Cuts the mailbox into UID ranges of so many messages each, the newest first. draft-ietf-mailmaint-imap-uidbatches 3.1. Not announced: docs/decisions/0013. */
 export const uidBatches = command({
   name: 'UIDBATCHES',
-  capabilities: ['UIDBATCHES'],
   states: ['selected'],
 
   parse(line) {
