@@ -87,7 +87,13 @@ export class Session {
   }
 
   get authContext(): AuthContext {
-    return { service: 'imap', remoteAddress: this.connection.remoteAddress, secure: this.connection.secure };
+    const { secure, channelBinding } = this.connection;
+    return {
+      service: 'imap',
+      remoteAddress: this.connection.remoteAddress,
+      secure,
+      ...(channelBinding === undefined ? {} : { channelBinding }),
+    };
   }
 
   /** Names and strings on the wire are UTF-8. */

@@ -132,9 +132,14 @@ export class Connection {
     return this.#socket.bytesWritten;
   }
 
-  /** Keying material for channel bindings; null without TLS. RFC 9266 */
-  exportKeyingMaterial(length: number, label: string): Buffer | null {
-    return this.#socket instanceof TLSSocket ? this.#socket.exportKeyingMaterial(length, label, Buffer.alloc(0)) : null;
+  /**
+   * What both ends of the TLS connection know, by type of channel binding: `tls-exporter` (RFC 9266 2), null for others.
+   * undefined without TLS 1.3: before it the exporter is unique only with extensions that Node does not tell of. RFC 9266 4.2
+   */
+  get channelBinding(): ((type: string) => Buffer | null) | undefined {
+    const socket = this.#socket;
+    if (!(socket instanceof TLSSocket) || socket.getProtocol() !== 'TLSv1.3') return undefined;
+    return (type) => (type === 'tls-exporter' ? socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)) : null);
   }
 
   /**

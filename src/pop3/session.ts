@@ -71,7 +71,13 @@ export class Session {
   }
 
   get authContext(): AuthContext {
-    return { service: 'pop3', remoteAddress: this.connection.remoteAddress, secure: this.connection.secure };
+    const { secure, channelBinding } = this.connection;
+    return {
+      service: 'pop3',
+      remoteAddress: this.connection.remoteAddress,
+      secure,
+      ...(channelBinding === undefined ? {} : { channelBinding }),
+    };
   }
 
   get allowsPlaintext(): boolean {

@@ -112,7 +112,8 @@ export class SmtpSession extends SMTPConnection {
   }
 
   get authContext(): AuthContext {
-    return { service: 'smtp', remoteAddress: this.remoteAddress, secure: this.connection.secure };
+    const { secure, channelBinding } = this.connection;
+    return { service: 'smtp', remoteAddress: this.remoteAddress, secure, ...(channelBinding === undefined ? {} : { channelBinding }) };
   }
 
   /** SASL mechanisms the client may use now. */
