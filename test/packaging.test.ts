@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +10,14 @@ const text = (file: string): string => readFileSync(join(root, file), 'utf8');
 const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
 describe('packaging', () => {
+  it('the built program can be linked as sendmail', () => {
+    const program = join(root, 'dist/cli.js');
+    expect(statSync(program).mode & 0o111).toBe(0o111);
+    const link = join(mkdtempSync(join(tmpdir(), 'postcote-link-')), 'newaliases');
+    symlinkSync(program, link);
+    expect(spawnSync(link, [], { encoding: 'utf8', cwd: tmpdir() })).toMatchObject({ status: 0, stderr: '' });
+  });
+
   it('the unit waits for the network, stops in time and is hardened', () => {
     const unit = text('packaging/postcote.service');
     for (const line of [
