@@ -46,10 +46,13 @@ describe('dkim', () => {
   it('lists what to publish', () => {
     const key = makeKey(dir, 'example.com', 'r1', 'rsa');
     const ports = { submission: 587, submissions: 465, imap: 143, imaps: 993, pop3: null, pop3s: null, managesieve: 4190 };
-    const lines = recordsOf('example.com', [key], { hostname: 'mail.example.com', ports }).map(zoneLine);
+    const lines = recordsOf('example.com', [key], { hostname: 'mail.example.com', ports, http: '127.0.0.1:8025' }).map(zoneLine);
     expect(lines).toContain('example.com. IN MX 10 mail.example.com.');
     expect(lines).toContain('_imaps._tcp.example.com. IN SRV 0 1 993 mail.example.com.');
     expect(lines).toContain('_pop3._tcp.example.com. IN SRV 0 0 0 .');
+    expect(lines).toContain('_mta-sts.example.com. IN TXT "v=STSv1; id=1;"');
+    const without = recordsOf('example.com', [key], { hostname: 'mail.example.com', ports, http: null });
+    expect(without.filter(({ name }) => name.includes('mta-sts'))).toEqual([]);
     expect(lines.find((line) => line.startsWith('r1._domainkey'))).toMatch(/IN TXT "v=DKIM1; k=rsa; p=.{230,}" ".+"$/);
   });
 });

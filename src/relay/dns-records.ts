@@ -14,6 +14,8 @@ export interface PublishedBy {
   readonly hostname: string;
   /** Ports of listeners that answer from outside; null where there is none. */
   readonly ports: Readonly<Record<'submission' | 'submissions' | 'imap' | 'imaps' | 'pop3' | 'pop3s' | 'managesieve', number | null>>;
+  /** Where this server answers by HTTP, for a web server with a certificate to pass on to; null where it does not. */
+  readonly http: string | null;
 }
 
 const services = [
@@ -27,7 +29,7 @@ const services = [
 ] as const;
 
 /** All that a mail domain publishes. RFC 7208 (SPF), 6376, 7489, 8461, 8460, 6186 */
-export function recordsOf(domain: string, keys: readonly DkimKey[], { hostname, ports }: PublishedBy): DnsRecord[] {
+export function recordsOf(domain: string, keys: readonly DkimKey[], { hostname, ports, http }: PublishedBy): DnsRecord[] {
   return [
     { name: domain, type: 'MX', value: `10 ${hostname}.`, says: 'mail for the domain comes here' },
     { name: domain, type: 'TXT', value: 'v=spf1 mx -all', says: 'SPF: only the MX hosts send for it' },
@@ -43,13 +45,7 @@ export function recordsOf(domain: string, keys: readonly DkimKey[], { hostname, 
       value: `v=DMARC1; p=quarantine; rua=mailto:postmaster@${domain}`,
       says: 'DMARC: what to do with mail that fails both',
     },
-    {
-      name: `_mta-sts.${domain}`,
-      type: 'TXT',
-      value: `v=STSv1; id=1;`,
-      says: `MTA-STS: there is a policy at https://mta-sts.${domain}/.well-known/mta-sts.txt`,
-    },
-    { name: `mta-sts.${domain}`, type: 'CNAME', value: `${hostname}.`, says: 'where the MTA-STS policy is' },
+    ...(http === null ? [] : stsRecords(domain, hostname, http)),
     { name: `_smtp._tls.${domain}`, type: 'TXT', value: `v=TLSRPTv1; rua=mailto:postmaster@${domain}`, says: 'TLS-RPT: where reports go' },
     ...services.map(([service, name, rfc]) => {
       const port = ports[service];
@@ -61,7 +57,20 @@ export function recordsOf(domain: string, keys: readonly DkimKey[], { hostname, 
         says: `${rfc}: clients find ${service}${port === null ? ' switched off' : ''}`,
       };
     }),
-    { name: `autoconfig.${domain}`, type: 'CNAME', value: `${hostname}.`, says: 'Thunderbird finds its settings' },
+  ];
+}
+
+/** Only where the policy is served: senders that find the record and no policy are put off for nothing. RFC 8461 3.1 */
+function stsRecords(domain: string, hostname: string, http: string): DnsRecord[] {
+  const policy = `https://mta-sts.${domain}/.well-known/mta-sts.txt`;
+  return [
+    { name: `_mta-sts.${domain}`, type: 'TXT', value: 'v=STSv1; id=1;', says: `MTA-STS: a policy is at ${policy}` },
+    {
+      name: `mta-sts.${domain}`,
+      type: 'CNAME',
+      value: `${hostname}.`,
+      says: `where it is: a web server with a certificate for that name, which passes the path on to http://${http}`,
+    },
   ];
 }
 

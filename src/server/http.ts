@@ -2,12 +2,14 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { BoundSocket } from 'node:net';
 import type { Log } from '../base/log.ts';
 import { formatSamples, type MetricSample } from '../base/metrics.ts';
+import { stsPolicyText } from '../relay/dns-records.ts';
 
 export interface HttpDeps {
   /** Metrics of all workers together. */
   readonly samples: () => Promise<readonly MetricSample[]>;
   /** False while the server stops. */
   readonly healthy: () => boolean;
+  readonly hostname: string;
   readonly log: Log;
 }
 
@@ -15,7 +17,7 @@ export interface HttpListener {
   close(): Promise<void>;
 }
 
-/** /healthz and /metrics, for machines on the same network; everything else is 404. */
+/** /healthz and /metrics, for machines on the same network; the MTA-STS policy, for a proxy that has a certificate for it; everything else is 404. */
 export async function httpListener(where: { readonly fd?: number; readonly socket?: BoundSocket }, deps: HttpDeps): Promise<HttpListener> {
   const server = createServer(
     { requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000, maxHeaderSize: 8192 },
@@ -45,7 +47,7 @@ export async function httpListener(where: { readonly fd?: number; readonly socke
   };
 }
 
-async function answer(method: string, url: string, response: ServerResponse, { samples, healthy }: HttpDeps): Promise<void> {
+async function answer(method: string, url: string, response: ServerResponse, { samples, healthy, hostname }: HttpDeps): Promise<void> {
   const send = (status: number, type: string, body: string): void => {
     response.writeHead(status, {
       'content-type': type,
@@ -62,5 +64,7 @@ async function answer(method: string, url: string, response: ServerResponse, { s
   }
   if (path === '/healthz') return healthy() ? send(200, 'text/plain', 'ok\n') : send(503, 'text/plain', 'stopping\n');
   if (path === '/metrics') return send(200, 'text/plain; version=0.0.4; charset=utf-8', formatSamples(await samples()));
+  // The same for every domain: their mail comes to this host. RFC 8461 3.2
+  if (path === '/.well-known/mta-sts.txt') return send(200, 'text/plain', stsPolicyText(hostname));
   return send(404, 'text/plain', 'not found\n');
 }

@@ -44,7 +44,7 @@ export async function startInstance({ config, tls, ticketKeys, listeners, bus, l
     for (const { name, host, port, fd, socket } of listeners) {
       const place = { ...(fd === undefined ? {} : { fd }), ...(socket === undefined ? {} : { socket }) };
       if (name === 'http') {
-        open.push(await httpListener(place, { samples, healthy: () => stopping === null, log }));
+        open.push(await httpListener(place, { samples, healthy: () => stopping === null, hostname: config.hostname, log }));
         continue;
       }
       const settings = { name, host, port, tls: listenerKinds[name].tls, backlog: config['listen.backlog'], ...place };

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -81,6 +82,7 @@ describe('start', () => {
     expect(JSON.stringify(server.log)).not.toContain(readFileSync(accounts, 'utf8').split(/[ \n]/)[1]);
     expect(statSync(join(folder.path, 'var')).mode & 0o777).toBe(0o700);
     expect(await get(server.port('http'), '/healthz')).toEqual({ status: 200, text: 'ok\n' });
+    expect((await get(server.port('http'), '/.well-known/mta-sts.txt')).text).toMatch(/^version: STSv1\r\nmode: testing\r\nmx: \S+\r\n/);
     const metrics = await get(server.port('http'), '/metrics');
     expect(metrics.text).toContain(`postcote_workers ${workers}\n`);
     expect((await get(server.port('http'), '/../etc/passwd')).status).toBe(404);
@@ -175,6 +177,21 @@ describe('start-up failures', () => {
     writeFileSync(join(folder.path, 'a.pem'), `${key}${chain.slice(chain.indexOf('-----BEGIN CERT'))}`);
     const mismatch = start({ env: { POSTCOTE_TLS__CERTIFICATE: 'a.pem' } });
     expect(await mismatch.exited).toBe(78);
+  });
+
+  it('takes PKCS#12, whose password is in the key file; a wrong one is 78', async () => {
+    writeFileSync(join(folder.path, 'in.pem'), makeSelfSigned('p12.example', 'ec'));
+    execFileSync('openssl', ['pkcs12', '-export', '-in', 'in.pem', '-out', 'a.p12', '-passout', 'pass:sesame'], { cwd: folder.path });
+    writeFileSync(join(folder.path, 'password'), 'sesame\n');
+    const env = { POSTCOTE_TLS__CERTIFICATE: 'a.p12', POSTCOTE_TLS__KEY: 'password' };
+    const server = start({ env });
+    await server.line('ready');
+    const own = new X509Certificate(readFileSync(join(folder.path, 'in.pem'))).fingerprint256;
+    expect(await certificateAt(server.port('imaps'), 'x')).toBe(own);
+    writeFileSync(join(folder.path, 'password'), 'wrong\n');
+    const wrong = start({ env });
+    expect(await wrong.exited).toBe(78);
+    expect(wrong.stderr()).toContain('tls.certificate');
   });
 
   it.skipIf(process.getuid?.() !== 0)('an unknown run_as is 78', async () => {

@@ -16,7 +16,11 @@ export const dns: CommandFile = (program, cli) => {
       const { config } = cli.config();
       const domain = given.toLowerCase();
       const keys = keysOf(join(config.data_dir, 'dkim'), domain);
-      const records = recordsOf(domain, keys, { hostname: config.hostname, ports: portsOf(config) });
+      const records = recordsOf(domain, keys, {
+        hostname: config.hostname,
+        ports: portsOf(config),
+        http: config['listen.http'][0] ?? null,
+      });
       if (keys.length === 0) cli.warn(`${domain} has no DKIM key; \`postcote dkim add ${domain}\` makes one`);
       if (!check) {
         cli.print(
