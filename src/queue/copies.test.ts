@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -76,4 +76,15 @@ it('makes none of long messages', async () => {
   const id = await enqueue(`Subject: x\n\n${'long\n'.repeat(copyLimit / 4)}`);
   expect(existsSync(spooled(id))).toBe(true);
   expect(sql('SELECT id FROM copy')).toEqual([]);
+});
+
+it('removes a file that was written and not yet told of', async () => {
+  const id = await enqueue('Subject: x\n\nshort\n');
+  writeFileSync(spooled(id), 'Subject: x\n\nshort\n');
+  const { jobs } = await queue!.thread.ask('claim', { owner: 'me', now: 1_000_000, want: 1, after: '', slots: new Map(), slot: 1 });
+  const { job, token, recipients } = jobs[0]!;
+  const outcomes = [{ recipient: recipients[0]!.id, result: 'delivered' as const, reply: '250 Ok', relay: null, notice: null }];
+  await queue!.thread.ask('finish', { job, token, outcomes, retryAt: null, block: null, unblock: false });
+  await expect.poll(() => existsSync(spooled(id))).toBe(false);
+  expect(sql('SELECT id FROM message')).toEqual([]);
 });

@@ -234,7 +234,8 @@ export class QueueEngine {
     this.#recipient.remove(id);
     const copied = this.#copies.remove(id);
     this.#message.remove(id);
-    if (!copied) this.#unlink.push(id);
+    // A copy may be on its way to a file.
+    if (!copied || this.#spool.has(id)) this.#unlink.push(id);
   }
 
   noticesOf(id: string): NoticesDue | null {

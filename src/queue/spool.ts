@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fsync,
   fsyncSync,
   mkdirSync,
@@ -37,6 +38,10 @@ export class Spool {
 
   path(id: string): string {
     return join(this.dir, id);
+  }
+
+  has(id: string): boolean {
+    return existsSync(this.path(id));
   }
 
   /** Puts a message's file in place of whatever there is; not durable. */
