@@ -1,0 +1,146 @@
+// Kills workers and the whole under load of every kind, then holds what is there against every positive reply.
+import { readdirSync, readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { flagText, imapDriver, type Load, listMailbox, openMailbox, pop3Driver, smtpDriver } from './drivers.ts';
+import { answers, faultServer } from './fault-server.ts';
+import { type FaultTest, figures } from './fault-test.ts';
+import { type Found, Ledger, place, wholeMessage } from './ledger.ts';
+
+const imapAccounts = ['k0', 'k1', 'k2', 'k3'].map((name) => `${name}@example.com`);
+const popAccounts = ['p0', 'p1'].map((name) => `${name}@example.com`);
+const accounts = [...imapAccounts, ...popAccounts];
+
+export interface AccountingOptions {
+  readonly rounds: number;
+  readonly clients: number;
+  /** Milliseconds of load before each kill. */
+  readonly load: number;
+}
+
+export async function accounting({ rounds, clients, load: pause }: AccountingOptions): Promise<string> {
+  const server = await faultServer({ accounts, env: { POSTCOTE_POP3__UIDL_FORMAT: '%08Xu%08Xv' } });
+  const ledger = new Ledger();
+  const load: Load = { ledger, ports: server.ports, running: true, next: 0, odd: [], half: [] };
+  const began = performance.now();
+  const drivers = [
+    ...Array.from({ length: clients }, () => smtpDriver(load, accounts)),
+    ...imapAccounts.map((name) => imapDriver(load, name)),
+    ...popAccounts.map((name) => pop3Driver(load, name)),
+  ];
+  let slowest = 0;
+  try {
+    for (let round = 0; round < rounds; round++) {
+      await sleep(pause);
+      const killed = performance.now();
+      const workers = server.workers();
+      if (round % 2 === 0 && workers.length > 0) {
+        process.kill(workers[round % workers.length]!, 'SIGKILL');
+      } else {
+        await server.killAll();
+        await server.start();
+      }
+      // Several connections, so that each worker's share is among them.
+      const back = await Promise.all(
+        [...Array(4).fill(server.ports.SMTP), ...Array(4).fill(server.ports.IMAP)].map((port) => answers(port, 30_000)),
+      );
+      if (back.includes(false)) throw new Error(`no answer 30 s after kill ${round}`);
+      slowest = Math.max(slowest, performance.now() - killed);
+    }
+  } finally {
+    load.running = false;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  await Promise.all(drivers);
+
+  const found: Found[] = [];
+  for (const account of accounts) {
+    for (const box of ['INBOX', 'Archive']) {
+      const { client, validity } = await openMailbox(server.ports.IMAP, account, box);
+      for (const { uid, number, flags } of await listMailbox(client)) {
+        found.push({ at: place(account, box, validity, uid), number, flags: flagText(flags) });
+      }
+      client.close();
+    }
+  }
+  const popCounts = await Promise.all(accounts.map((account) => popCount(server.ports.POP3, account)));
+  let popDiffers = 0;
+  for (const [i, account] of accounts.entries()) {
+    if (found.filter(({ at }) => at.startsWith(`${account} INBOX `)).length !== popCounts[i]) popDiffers++;
+  }
+  const errors = server.errors();
+  server.process.kill('SIGTERM');
+  await server.process.exited;
+  let files = 0;
+  for (const account of accounts) {
+    for (const folder of ['new', 'cur', '.Archive/new', '.Archive/cur']) {
+      const path = join(server.dir, 'mail/example.com', account.split('@')[0]!, 'Maildir', folder);
+      for (const name of readdirSync(path)) {
+        files++;
+        if (wholeMessage(readFileSync(join(path, name), 'latin1')) === null) load.half.push(join(path, name));
+      }
+    }
+  }
+  const result = ledger.check(found);
+  const values = {
+    kills: rounds,
+    'messages/s': Math.round(load.next / seconds),
+    acknowledged: ledger.acknowledged,
+    there: found.length,
+    ...result,
+    half: load.half.length,
+    uidsReused: ledger.uidsReused,
+    uidValidityChanged: ledger.uidValidityChanged,
+    filesWithoutRow: files - found.length,
+    popDiffers,
+    oddReplies: load.odd.length,
+    errors: errors.length,
+    backAfterMs: Math.round(slowest),
+  };
+  const zero = [
+    'lost',
+    'returned',
+    'duplicates',
+    'flagsLost',
+    'half',
+    'uidsReused',
+    'uidValidityChanged',
+    'filesWithoutRow',
+    'popDiffers',
+    'oddReplies',
+    'errors',
+  ];
+  try {
+    const line = figures(values, zero, {
+      unacknowledged: rounds * (clients + imapAccounts.length),
+      // On a machine that has other work, as much slower as that is more than its cores.
+      backAfterMs: 2000 * Math.max(1, (loadavg()[0] ?? 1) / cpus().length),
+    });
+    await server.close();
+    return line;
+  } catch (error) {
+    await server.close(true);
+    (error as Error).message +=
+      `; see ${server.dir} ${[...load.odd, ...load.half, ...errors.map((one) => JSON.stringify(one))].slice(0, 5).join(' | ')}`;
+    throw error;
+  }
+}
+
+async function popCount(port: number, account: string): Promise<number> {
+  const { Socket } = await import('node:net');
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const socket = new Socket().connect(port, '127.0.0.1', () => socket.write(`USER ${account}\r\nPASS secret\r\nSTAT\r\nQUIT\r\n`));
+    socket.setEncoding('latin1');
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(Number(/^\+OK (\d+) \d+\r$/m.exec(text)?.[1] ?? -1)));
+  });
+}
+
+export const accountingTests: readonly FaultTest[] = [
+  { name: 'kill', run: ({ long }) => accounting({ rounds: long ? 100 : 12, clients: 20, load: long ? 700 : 600 }) },
+];

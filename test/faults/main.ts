@@ -1,0 +1,48 @@
+// Breaks things on purpose and counts: one line a test, then `N passed, N failed, N skipped`.
+//
+//     npm run faults [-- --long] [-- --only NAME]
+import { spawnSync } from 'node:child_process';
+import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { Failed, Skip } from './fault-test.ts';
+import { faultTests } from './list.ts';
+
+const { values } = parseArgs({
+  options: { long: { type: 'boolean', default: false }, only: { type: 'string' }, list: { type: 'boolean' } },
+});
+const wanted = faultTests.filter(({ name }) => values.only === undefined || name.startsWith(values.only));
+if (values.list === true) {
+  for (const { name } of wanted) console.log(name);
+  process.exit(0);
+}
+if (wanted.length === 0) {
+  console.error(`no test is named ${values.only}; --list names them`);
+  process.exit(64);
+}
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).stdout?.trim() ?? '';
+console.log(
+  `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, ${values.long ? 'long' : 'quick'} form, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ` +
+    `${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}${commit === '' ? '' : `, ${commit}`}`,
+);
+for (const test of wanted) {
+  const began = performance.now();
+  let word: keyof typeof counts = 'passed';
+  let text: string;
+  try {
+    text = await test.run({ long: values.long });
+  } catch (error) {
+    word = error instanceof Skip ? 'skipped' : 'failed';
+    text =
+      error instanceof Skip || error instanceof Failed
+        ? error.message
+        : error instanceof Error
+          ? (error.stack ?? error.message)
+          : String(error);
+  }
+  counts[word]++;
+  console.log(`${word.padEnd(7)} ${test.name.padEnd(20)} ${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${text}`);
+}
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exit(counts.failed > 0 ? 1 : 0);

@@ -1,0 +1,148 @@
+// A worker that hangs, what the files look like to others, what the log says, and names that JavaScript has plans for.
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ImapClient } from '../support/imap.ts';
+import { SmtpTalk } from '../support/smtp.ts';
+import { answers, faultServer } from './fault-server.ts';
+import { Failed, type FaultTest, figures, Skip } from './fault-test.ts';
+
+async function hang(): Promise<string> {
+  const server = await faultServer({ accounts: ['ann@example.com'] });
+  try {
+    const stopped = server.workers()[0]!;
+    process.kill(stopped, 'SIGSTOP');
+    const began = performance.now();
+    let noticed = -1;
+    while (noticed < 0 && performance.now() - began < 20_000) {
+      if (!server.workers().includes(stopped)) noticed = Math.round(performance.now() - began);
+      else await sleep(20);
+    }
+    const back = await Promise.all(Array.from({ length: 6 }, () => answers(server.ports.SMTP, 10_000)));
+    return figures(
+      {
+        noticedAfterMs: noticed < 0 ? 99_999 : noticed,
+        servedAfterMs: Math.round(performance.now() - began),
+        unanswered: back.filter((ok) => !ok).length,
+      },
+      ['unanswered'],
+      { noticedAfterMs: 5500 },
+    );
+  } finally {
+    await server.close();
+  }
+}
+
+const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf', 'prototype'];
+
+/** Names that every object has, wherever a client may give a name. */
+async function objectNames(): Promise<string> {
+  const server = await faultServer({
+    accounts: names.map((name) => `${name}@example.com`),
+    workers: 1,
+    env: { POSTCOTE_SMTP__MYNETWORKS: '192.0.2.0/24' },
+  });
+  const wrong: string[] = [];
+  let checks = 0;
+  const expect = (what: string, answer: string, wanted: RegExp): void => {
+    checks++;
+    if (!wanted.test(answer)) wrong.push(`${what}: ${answer}`);
+  };
+  try {
+    for (const name of names) {
+      const talk = await SmtpTalk.to(server.ports.SMTP);
+      await talk.reply();
+      expect('EHLO', await talk.say(`EHLO ${name.replaceAll('_', '')}.test`), /^250/);
+      expect('verb', await talk.say(name), /^5\d\d/);
+      expect('MAIL parameter', await talk.say(`MAIL FROM:<${name}@x.test> ${name}=1`), /^5\d\d/);
+      expect('MAIL', await talk.say(`MAIL FROM:<${name}@x.test>`), /^250/);
+      expect('unknown user', await talk.say(`RCPT TO:<x${name}@example.com>`), /^550 5\.1\.1/);
+      expect('unknown domain', await talk.say(`RCPT TO:<x@${name.replaceAll('_', '')}>`), /^5\d\d/);
+      expect('RCPT', await talk.say(`RCPT TO:<${name}@example.com>`), /^250/);
+      expect('DATA', await talk.say('DATA'), /^354/);
+      talk.write(
+        `${name}: 1\r\nFrom: ${name}@x.test\r\nSubject: x\r\nContent-Type: text/plain; ${name}=1; charset=${name}\r\nContent-Transfer-Encoding: ${name}\r\n\r\nx\r\n.\r\n`,
+      );
+      expect('message', await talk.reply(), /^250/);
+      talk.close();
+
+      const client = await ImapClient.connect(server.ports.IMAP);
+      await client.line();
+      const say = async (text: string): Promise<string> => (await client.command(text)).join('\n');
+      expect('command', await say(name), /BAD/);
+      expect('LOGIN', await say(`LOGIN ${name}@example.com secret`), /OK/);
+      expect('other LOGIN', await say(`ENABLE ${name}`), /OK/);
+      expect('CREATE', await say(`CREATE ${name}`), /OK/);
+      expect('LIST', await say(`LIST "" ${name}`), new RegExp(`LIST .* "?${name}"?`));
+      expect('SELECT none', await say(`SELECT x${name}`), /NO \[NONEXISTENT\]/);
+      expect('SELECT', await say('SELECT INBOX'), /1 EXISTS/);
+      expect('keyword', await say(`STORE 1 +FLAGS (${name})`), new RegExp(`FLAGS \\([^)]*${name}`));
+      expect('SEARCH keyword', await say(`SEARCH KEYWORD ${name}`), /SEARCH 1/);
+      expect('SEARCH header', await say(`SEARCH HEADER ${name} 1`), /SEARCH 1/);
+      expect('header', await say(`FETCH 1 (BODY.PEEK[HEADER.FIELDS (${name})] BODYSTRUCTURE ENVELOPE)`), new RegExp(`${name}: 1`, 'i'));
+      expect('FETCH item', await say(`FETCH 1 ${name}`), /BAD/);
+      expect('STATUS item', await say(`STATUS INBOX (${name})`), /BAD/);
+      expect('COPY', await say(`COPY 1 ${name}`), /OK/);
+      expect('GETMETADATA', await say(`GETMETADATA "" /private/${name}`), /OK|NO/);
+      client.close();
+    }
+    const errors = server.errors();
+    if (wrong.length > 0) throw new Failed(wrong.slice(0, 8).join(' | '));
+    return figures({ names: names.length, checks, wrong: 0, errors: errors.length }, ['errors']);
+  } finally {
+    await server.close();
+  }
+}
+
+/** Started as root: gives it up, closes its files to others, and says no secret. */
+async function leastPrivilege(): Promise<string> {
+  if (process.getuid?.() !== 0) throw new Skip('not root');
+  const server = await faultServer({ accounts: ['ann@example.com'], env: { POSTCOTE_LOG__LEVEL: 'debug' } });
+  try {
+    const password = 'S3cr3t-in-no-log';
+    const client = await ImapClient.connect(server.ports.IMAP);
+    await client.line();
+    await client.command(`LOGIN ann@example.com ${password}`);
+    await client.command('LOGIN ann@example.com secret');
+    await client.append('INBOX', 'Subject: words-in-no-log\r\n\r\nwords-in-no-log\r\n');
+    client.close();
+    await sleep(500);
+    const open: string[] = [];
+    const look = (path: string): void => {
+      const { mode } = lstatSync(path);
+      // The maildrop takes mail from every local program, as a letter box does: what is in it cannot be listed or read.
+      if ((mode & (path.endsWith('/maildrop') ? 0o044 : 0o077)) !== 0) open.push(path);
+      if (lstatSync(path).isDirectory()) for (const name of readdirSync(path)) look(join(path, name));
+    };
+    for (const part of ['data', 'mail']) look(join(server.dir, part));
+    if (open.length > 0) throw new Failed(`open to others: ${open.slice(0, 5).join(', ')}`);
+    const text = JSON.stringify(server.process.log) + server.process.stderr();
+    const secrets = [password, 'words-in-no-log'].filter((word) => text.includes(word)).length;
+    const unit = /(\d+\.\d) (?:OK|SAFE|MEDIUM|EXPOSED)/.exec(
+      (() => {
+        try {
+          return execFileSync('systemd-analyze', ['security', '--offline=true', 'packaging/postcote.service'], {
+            encoding: 'utf8',
+            stdio: ['ignore', 'pipe', 'ignore'],
+          });
+        } catch (error) {
+          return String((error as { stdout?: string }).stdout);
+        }
+      })(),
+    )?.[1];
+    return figures(
+      { openToOthers: open.length, secretsInLog: secrets, systemdExposure: unit ?? 'not measured' },
+      ['openToOthers', 'secretsInLog'],
+      unit === undefined ? {} : { systemdExposure: 2 },
+    );
+  } finally {
+    await server.close();
+  }
+}
+
+export const processTests: readonly FaultTest[] = [
+  { name: 'worker-hangs', run: hang },
+  { name: 'object-names', run: objectNames },
+  { name: 'least-privilege', run: leastPrivilege },
+];
