@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
+import type { SortKeys } from '../mail/mime/part.ts';
 import type { ModSeq, Uid } from '../mail/numbers.ts';
+import { threadIdOf } from '../mail/thread-id.ts';
 import { parseFileName, splitPath } from './files/name.ts';
 import { readSmallFile } from './message-file.ts';
 import type { Reader } from './reader.ts';
@@ -32,7 +34,7 @@ class Row {
   readonly internalDate: number;
   readonly size: number;
   readonly saveDate: number;
-  readonly threadId: null = null;
+  declare readonly sortKeys?: string;
   readonly #file: string;
   readonly #fileSize: number;
   readonly #path: string;
@@ -56,6 +58,10 @@ class Row {
 
   get emailId(): string {
     return emailIdOf(this.#file);
+  }
+
+  get threadId(): string | null {
+    return this.sortKeys === undefined ? null : threadIdOf(JSON.parse(this.sortKeys) as SortKeys, this.emailId);
   }
 
   get unique(): string {

@@ -31,6 +31,8 @@ function cost(key: SearchKey): number {
     case 'modseq':
     case 'saveDateSupported':
       return 0;
+    case 'threadid':
+      return 2;
     case 'date':
       return key.which === 'sent' ? 2 : 1;
     case 'header':
@@ -203,7 +205,7 @@ async function compile(key: SearchKey, place: Place): Promise<Test> {
     case 'emailid':
       return ofRow(({ emailId }) => emailId === key.id);
     case 'threadid':
-      return ofRow(({ threadId }) => threadId === key.id);
+      return (message) => message.row('sortKeys')?.threadId === key.id;
     case 'date':
       return dateTest(key, await loaded(place));
     case 'header':

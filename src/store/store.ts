@@ -110,6 +110,7 @@ export interface MessageRow extends FlagRow {
   readonly saveDate: number;
   /** RFC 8474 */
   readonly emailId: string;
+  /** null unless `sortKeys` is asked for. RFC 8474 5.2 */
   readonly threadId: string | null;
   readonly envelope?: Buffer | string;
   readonly bodyStructure?: Buffer | string;

@@ -57,7 +57,7 @@ export const emailId: FetchItemRow = {
 /** RFC 8474 5.2 */
 export const threadId: FetchItemRow = {
   name: 'THREADID',
-  writer: () => ({ columns: [], text: (m) => `THREADID ${m.row.threadId === null ? 'NIL' : `(${m.row.threadId})`}` }),
+  writer: () => ({ columns: ['sortKeys'], text: (m) => `THREADID ${m.row.threadId === null ? 'NIL' : `(${m.row.threadId})`}` }),
 };
 
 /** RFC 8514 4 */
