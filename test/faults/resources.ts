@@ -86,7 +86,7 @@ async function beforeLogin(): Promise<string> {
     const probes: [string, number, RegExp, ...string[]][] = [
       ['IMAP huge literal', IMAP, /BAD|NO|BYE/, 'a LOGIN {4294967295+}\r\n', 'x'.repeat(1000)],
       ['IMAP asked literal', IMAP, /BAD|NO|BYE/, 'a LOGIN {4294967295}\r\n'],
-      ['IMAP long line', IMAP, /BAD|BYE|closed/, `a LOGIN ${'x'.repeat(1_000_000)}`],
+      ['IMAP long line', IMAP, /BAD|BYE|closed/, `a LOGIN ${'x'.repeat(1_000_000)}`, 'x'.repeat(20_000_000), '\r\n'],
       ['IMAP nesting', IMAP, /BAD|NO/, `a SEARCH ${'('.repeat(4000)}\r\n`],
       ['SMTP long line', SMTP, /500|421|closed/, `EHLO ${'x'.repeat(1_000_000)}\r\n`],
       ['POP3 long line', POP3, /-ERR|closed/, `USER ${'x'.repeat(1_000_000)}\r\n`],
