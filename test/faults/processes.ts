@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ImapClient } from '../support/imap.ts';
 import { SmtpTalk } from '../support/smtp.ts';
 import { answers, faultServer } from './fault-server.ts';
-import { Failed, type FaultTest, figures, Skip } from './fault-test.ts';
+import { Failed, type FaultTest, figures } from './fault-test.ts';
 
 async function hang(): Promise<string> {
   const server = await faultServer({ accounts: ['ann@example.com'] });
