@@ -10,9 +10,9 @@ export class DestinationWindow {
   failures = 0;
   /** Milliseconds since 1970. */
   blockedUntil = 0;
-  readonly #most: number;
+  readonly #most: () => number;
 
-  constructor(initial: number, most: number) {
+  constructor(initial: number, most: () => number) {
     this.limit = initial;
     this.#most = most;
   }
@@ -28,7 +28,7 @@ export class DestinationWindow {
 
   reached(): void {
     this.failures = 0;
-    this.limit = Math.min(this.#most, this.limit + 1 / this.limit);
+    this.limit = Math.min(this.#most(), this.limit + 1 / this.limit);
   }
 
   /** @returns the failure that opens a new block, null while one is in force: deliveries under way fail together */

@@ -34,7 +34,10 @@ export interface OpenQueue extends Queue {
   onEnqueued(listener: () => void): () => void;
 }
 
-/** Opens the queue; any number of processes may. Mail moves only where a runner is started. */
+/**
+ * Opens the queue; any number of processes may. Mail moves only where a runner is started.
+ * Changes to `settings`, but for `dir` and `queueMinfree`, are in force at once.
+ */
 export function openQueue(settings: QueueSettings, deps: QueueDeps): OpenQueue {
   const { clock, log } = deps;
   const onFailure =

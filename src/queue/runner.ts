@@ -145,8 +145,8 @@ export class Runner {
   #window(name: string): DestinationWindow {
     let window = this.#windows.get(name);
     if (window === undefined) {
-      const { initialDestinationConcurrency, destinationConcurrencyLimit } = this.#queue.settings;
-      window = new DestinationWindow(initialDestinationConcurrency, destinationConcurrencyLimit);
+      const { settings } = this.#queue;
+      window = new DestinationWindow(settings.initialDestinationConcurrency, () => settings.destinationConcurrencyLimit);
       this.#windows.set(name, window);
     }
     return window;

@@ -7,12 +7,13 @@ import type { Dns } from '../net/dns.ts';
 import { noticeWriter } from '../queue/notice.ts';
 import { type OpenQueue, openQueue } from '../queue/open.ts';
 import { startRunner } from '../queue/runner.ts';
+import type { Transport } from '../queue/transport.ts';
 import { DkimSigner } from '../relay/dkim.ts';
 import { MtaSts } from '../relay/mta-sts.ts';
 import type { Srs } from '../relay/srs.ts';
 import { fetchStsPolicy } from '../relay/sts-fetch.ts';
 import { TlsReport } from '../relay/tls-report.ts';
-import { relayTransport } from '../relay/transport.ts';
+import { type RelayTransport, relayTransport } from '../relay/transport.ts';
 import type { MailStore } from '../store/store.ts';
 import type { Config } from './config/settings.ts';
 import { forwardedSender } from './forwarding.ts';
@@ -27,15 +28,36 @@ export interface OutboundDeps {
   readonly srs: Srs;
 }
 
+export interface Outbound {
+  readonly queue: OpenQueue;
+  /** The next delivery goes by the new settings; those under way end by theirs. */
+  replace(config: Config): void;
+  close(deadlineMs: number): Promise<void>;
+}
+
 /** The queue, and what runs it in this process: local mail that had to wait, and mail to other servers. */
-export function startOutbound(
-  config: Config,
-  { clock, log, dns, directory, store, srs }: OutboundDeps,
-): { queue: OpenQueue; close(deadlineMs: number): Promise<void> } {
+export function startOutbound(config: Config, { clock, log, dns, directory, store, srs }: OutboundDeps): Outbound {
   const settings = queueSlice(config);
   const sts = new MtaSts({ dns, fetch: fetchStsPolicy, clock, log, file: join(settings.dir, 'mta-sts.json') });
   const report = new TlsReport(settings.dir, clock);
-  const relay = relayTransport(relaySlice(config), { clock, log, dns, sts, report, ownNames: new Set([config.hostname.toLowerCase()]) });
+  const relayOf = (now: Config): RelayTransport =>
+    relayTransport(relaySlice(now), { clock, log, dns, sts, report, ownNames: new Set([now.hostname.toLowerCase()]) });
+  let relay = relayOf(config);
+  const relaying: Transport = {
+    destination: (address) => relay.destination(address),
+    deliver: (job, say, signal) => relay.deliver(job, say, signal),
+    close: () => relay.close(),
+  };
+  const noticeOf = (now: Config) =>
+    noticeWriter({
+      hostname: now.hostname,
+      language: now['relay.notice_language'],
+      clock,
+      settings,
+      nextId: () => queue.nextId(),
+      transportOf: async ({ domain }) => ((await directory.domain(domain)) === null ? 'relay' : 'local'),
+    });
+  let notice = noticeOf(config);
   const signer = new DkimSigner(join(config.data_dir, 'dkim'), () => clock.now());
   const queue = openQueue(settings, {
     clock,
@@ -47,18 +69,20 @@ export function startOutbound(
   const runner = startRunner(queue, {
     clock,
     log,
-    transports: { local: localTransport({ directory, store, queue, log }), relay },
-    notice: noticeWriter({
-      hostname: config.hostname,
-      language: config['relay.notice_language'],
-      clock,
-      settings,
-      nextId: () => queue.nextId(),
-      transportOf: async ({ domain }) => ((await directory.domain(domain)) === null ? 'relay' : 'local'),
-    }),
+    transports: { local: localTransport({ directory, store, queue, log }), relay: relaying },
+    notice: (due) => notice(due),
   });
   return {
     queue,
+    replace(next) {
+      const former = relay;
+      // First what may throw: files that cannot be read.
+      relay = relayOf(next);
+      void former.close();
+      Object.assign(settings, queueSlice(next));
+      notice = noticeOf(next);
+      void runner.kick();
+    },
     async close(deadlineMs) {
       await runner.close(Math.max(0, deadlineMs - 500));
       await report.close();

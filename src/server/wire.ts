@@ -22,7 +22,7 @@ import { withSrs } from './forwarding.ts';
 import { startPickup } from './local-submission.ts';
 import { meteredAuthenticator, meteredDelivery, sessions } from './metered.ts';
 import { startOutbound } from './outbound.ts';
-import { withRelayDomains } from './relay-domains.ts';
+import { relayDomains, withRelayDomains } from './relay-domains.ts';
 import { authSlice, directorySlice, dnsSlice, imapSlice, pop3Slice, smtpSlice, stagingDir, storeSlice } from './slices.ts';
 import type { ListenerName } from './sockets.ts';
 import { throttleChannel } from './throttle-channel.ts';
@@ -56,7 +56,11 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
   clearStaging(stagingDir(config));
   const accounts = openDirectory(directorySlice(config), log);
   const srs = { secret: accounts.secret('srs'), now: () => clock.now() };
-  const directory = withSrs(withRelayDomains(accounts, config['relay.domains'], config['relay.recipients']), srs);
+  let relayed = relayDomains(config['relay.domains'], config['relay.recipients']);
+  const directory = withSrs(
+    withRelayDomains(accounts, () => relayed),
+    srs,
+  );
   const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus) });
   const dns = createDns(dnsSlice(config), clock);
   const outbound = startOutbound(config, { clock, log, dns, directory, store, srs });
@@ -100,6 +104,8 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
     },
     refusal: (name) => refusals[name] ?? '',
     replace(next) {
+      outbound.replace(next);
+      relayed = relayDomains(next['relay.domains'], next['relay.recipients']);
       former.push(...Object.values(services));
       delivery = deliveryOf(next);
       services = build(next);

@@ -194,6 +194,25 @@ describe('two hosts', () => {
     transport.close();
   });
 
+  it('go by a new configuration without a restart', async () => {
+    const [one, two] = [await start(1, { 'relay.relayhost': '[127.0.0.1]:9' }), await start(2)];
+    await send(one, 'user1@example1.jp', 'user1@example2.jp', 'first');
+    for (const until = Date.now() + 5000; Date.now() < until && !one.log.some((line) => line.msg === 'deferred'); ) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    one.server.reload({ ...one.settings, 'relay.relayhost': '', 'relay.minimal_backoff_time': '1s' });
+    await send(one, 'user1@example1.jp', 'user2@example2.jp', 'second');
+    expect((await newest(two, 'user2@example2.jp')).source).toContain('second');
+
+    const transport = createTransport({ host: '127.0.0.3', port: two.port('smtp'), tls: { rejectUnauthorized: false } });
+    const mail = { from: 'stranger@elsewhere.example', to: 'user1@example1.jp', subject: 'by the backup', text: 'x' };
+    await expect(transport.sendMail(mail)).rejects.toThrow(/Relay access denied/);
+    two.server.reload({ ...two.settings, 'relay.domains': ['example1.jp'] });
+    await transport.sendMail(mail);
+    expect(await newest(one, 'user1@example1.jp')).toMatchObject({ subject: 'by the backup' });
+    transport.close();
+  });
+
   it('wait for each other', async () => {
     const one = await start(1);
     await send(one, 'user1@example1.jp', 'user2@example2.jp', 'patience');

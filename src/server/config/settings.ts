@@ -326,10 +326,11 @@ export type Config = { readonly [K in SettingName]: (typeof settings)[K] extends
 export const settingNames = Object.keys(settings) as readonly SettingName[];
 
 /** Sections whose rooms are made anew on SIGHUP, for new sessions. */
-const following = ['smtp.', 'imap.', 'pop3.', 'limits.'];
+const following = ['smtp.', 'imap.', 'pop3.', 'limits.', 'relay.'];
 
 /** Takes effect on SIGHUP; otherwise at the next start. */
-export const followsReload = (name: SettingName): boolean => settings[name].reload || following.some((section) => name.startsWith(section));
+export const followsReload = (name: SettingName): boolean =>
+  name !== 'relay.queue_minfree' && (settings[name].reload || following.some((section) => name.startsWith(section)));
 
 /** A row without its value's type. */
 export const settingRow = (name: SettingName): Setting<unknown> => settings[name] as unknown as Setting<unknown>;
