@@ -47,6 +47,7 @@ export const documents: Readonly<Record<number, Coverage>> = {
   3848: ['ESMTP and LMTP Transmission Types Registration'],
   4013: ['SASLprep: Stringprep Profile for User Names and Passwords'],
   4035: ['Protocol Modifications for the DNS Security Extensions', 'Partial', 'the resolver validates'],
+  4155: ['The application/mbox Media Type', 'Partial', 'writes mbox'],
   4314: ['IMAP4 Access Control List Extension'],
   4315: ['IMAP UIDPLUS Extension'],
   4422: ['Simple Authentication and Security Layer'],

@@ -90,3 +90,18 @@ it('makes and tests stored passwords', () => {
   expect(say(`pw -t ${stored}`, 'wrong\n')).toBe(`77 ${stored} (not verified)`);
   expect(say('pw -s NONE -p x')).toMatch(/^64 /);
 }, 60_000);
+
+it('checks the aliases file and follows it', () => {
+  const file = join(dir, 'aliases');
+  writeFileSync(
+    join(dir, 'postcote.toml'),
+    `hostname = "mail.example.com"\ndata_dir = "${dir}/data"\n[mail]\nhome = "${dir}/mail/%d/%n"\n[local]\naliases = "${file}"\n`,
+  );
+  expect(say('newaliases')).toBe('0 ');
+  writeFileSync(file, 'root: x@far.example\nbad line\n');
+  expect(say('newaliases')).toBe(`65 ${file}:2: wanted \`name: target, …\``);
+  expect(say('sendmail -bi')).toMatch(/^65 /);
+  expect(say('lookup root@mail.example.com')).toMatch(/^0 root@mail.example.com\talias\tx@far.example\n/);
+  writeFileSync(file, 'root: x@far.example\n');
+  expect(say('newaliases')).toBe('0 ');
+}, 60_000);

@@ -37,7 +37,7 @@ const kinds: Readonly<Record<Notice, DsnKind>> = {
 export function noticeWriter(deps: NoticeDeps): (due: NoticesDue) => Promise<NewQueued | null> {
   const { hostname, language, clock, settings, nextId, transportOf } = deps;
   return async ({ message, recipients, text }) => {
-    const { reversePath, ret, envid, smtputf8 } = envelopeOf(message);
+    const { reversePath, ret, envid, smtputf8, requireTls } = envelopeOf(message);
     const first = recipients[0];
     if (reversePath === null || first === undefined) return null;
     const kind = kinds[first.notice ?? 'failed'];
@@ -54,7 +54,8 @@ export function noticeWriter(deps: NoticeDeps): (due: NoticesDue) => Promise<New
       now: clock.now(),
       queueId: message.id,
       recipients: recipients.map((row) => ({
-        final: formatAddress({ localPart: row.local_part, domain: row.domain }),
+        // The name, not the command or file that it stands for.
+        final: /^[|/]/.test(row.local_part) ? row.original : formatAddress({ localPart: row.local_part, domain: row.domain }),
         ...(row.orcpt !== null && { original: row.orcpt }),
         status: statusOf(row),
         diagnostic: row.reply ?? '451 4.4.1 Not tried yet',
@@ -68,7 +69,8 @@ export function noticeWriter(deps: NoticeDeps): (due: NoticesDue) => Promise<New
     const to = formatAddress(reversePath);
     return {
       id,
-      envelope: { reversePath: null, body: '8bitmime', smtputf8, requireTls: false },
+      // What it returns came with that demand. RFC 8689 5
+      envelope: { reversePath: null, body: '8bitmime', smtputf8, requireTls },
       recipients: [{ address: reversePath, original: to, transport: await transportOf(reversePath) }],
       message: stagedBytes(Buffer.concat([dsn.head, original, dsn.tail])),
       sender: null,

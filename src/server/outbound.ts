@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { localTransport } from '../delivery/local-transport.ts';
+import { programTransport } from '../delivery/program-transport.ts';
 import type { DirectorySource } from '../directory/directory.ts';
+import type { Address } from '../mail/address.ts';
 import type { Dns } from '../net/dns.ts';
 import { noticeWriter } from '../queue/notice.ts';
 import { type OpenQueue, openQueue } from '../queue/open.ts';
@@ -17,6 +19,7 @@ import { type RelayTransport, relayTransport } from '../relay/transport.ts';
 import type { MailStore } from '../store/store.ts';
 import type { Config } from './config/settings.ts';
 import { forwardedSender } from './forwarding.ts';
+import { isProgram, type LocalAliases } from './local-aliases.ts';
 import { queueSlice, relaySlice } from './slices.ts';
 
 export interface OutboundDeps {
@@ -26,6 +29,7 @@ export interface OutboundDeps {
   readonly directory: DirectorySource;
   readonly store: MailStore;
   readonly srs: Srs;
+  readonly aliases: LocalAliases;
 }
 
 export interface Outbound {
@@ -36,16 +40,29 @@ export interface Outbound {
 }
 
 /** The queue, and what runs it in this process: local mail that had to wait, and mail to other servers. */
-export function startOutbound(config: Config, { clock, log, dns, directory, store, srs }: OutboundDeps): Outbound {
+export function startOutbound(config: Config, { clock, log, dns, directory, store, srs, aliases }: OutboundDeps): Outbound {
   const settings = queueSlice(config);
   const sts = new MtaSts({ dns, fetch: fetchStsPolicy, clock, log, file: join(settings.dir, 'mta-sts.json') });
   const report = new TlsReport(settings.dir, clock);
   const relayOf = (now: Config): RelayTransport =>
     relayTransport(relaySlice(now), { clock, log, dns, sts, report, ownNames: new Set([now.hostname.toLowerCase()]) });
   let relay = relayOf(config);
+  let commandTimeLimit = config['local.command_time_limit'];
+  const programs = programTransport({
+    clock,
+    log,
+    mayRun: (program) => aliases.mayRun(program),
+    timeLimit: () => commandTimeLimit,
+    refusal: process.getuid?.() === 0 ? 'Commands and files need a server that does not run as root: run_as' : null,
+  });
+  const isOurs = (address: Address): boolean => isProgram(address, config.hostname);
   const relaying: Transport = {
-    destination: (address) => relay.destination(address),
-    deliver: (job, say, signal) => relay.deliver(job, say, signal),
+    destination: (address) => (isOurs(address) ? programs : relay).destination(address),
+    async deliver(job, say, signal) {
+      const [here, elsewhere] = [true, false].map((ours) => job.recipients.filter(({ address }) => isOurs(address) === ours));
+      if (here!.length > 0) await programs.deliver({ ...job, recipients: here! }, say, signal);
+      if (elsewhere!.length > 0) await relay.deliver({ ...job, recipients: elsewhere! }, say, signal);
+    },
     close: () => relay.close(),
   };
   const noticeOf = (now: Config) =>
@@ -59,11 +76,14 @@ export function startOutbound(config: Config, { clock, log, dns, directory, stor
     });
   let notice = noticeOf(config);
   const signer = new DkimSigner(join(config.data_dir, 'dkim'), () => clock.now());
+  const forwarded = forwardedSender(directory, srs);
   const queue = openQueue(settings, {
     clock,
     log,
     sign: (mail) => signer.sign(mail),
-    reversePathOf: forwardedSender(directory, srs),
+    // A command gets the sender's own.
+    reversePathOf: async (mail) =>
+      mail.recipients.some(({ address }) => isOurs(address)) ? mail.envelope.reversePath : await forwarded(mail),
     destinationOf: (transport, address) => (transport === 'local' ? 'local' : relay.destination(address)),
   });
   const runner = startRunner(queue, {
@@ -80,6 +100,7 @@ export function startOutbound(config: Config, { clock, log, dns, directory, stor
       relay = relayOf(next);
       void former.close();
       Object.assign(settings, queueSlice(next));
+      commandTimeLimit = next['local.command_time_limit'];
       notice = noticeOf(next);
       void runner.kick();
     },

@@ -12,6 +12,7 @@ import { defaultSmtpSettings, type SmtpSettings } from '../smtp/settings.ts';
 import { type StoreSettings, storeDefaults } from '../store/settings.ts';
 import type { Config } from './config/settings.ts';
 import { parseHostPort } from './config/types.ts';
+import type { LocalAliasSettings } from './local-aliases.ts';
 
 /** Where messages wait while they come in; emptied at start. */
 export const stagingDir = (config: Config): string => join(config.data_dir, 'staging');
@@ -61,6 +62,12 @@ export const relaySlice = (config: Config): RelaySettings => ({
   tlsCa: config['relay.tls_ca_file'] === '' ? [] : [readFileSync(config['relay.tls_ca_file'], 'utf8')],
   mtaSts: config['relay.mta_sts'],
   bindAddress: config['relay.bind_address'],
+});
+
+export const localAliasSlice = (config: Config): LocalAliasSettings => ({
+  file: config['local.aliases'],
+  allowCommands: config['local.allow_commands'],
+  recipientDelimiter: config['mail.recipient_delimiter'],
 });
 
 export const dnsSlice = (config: Config): DnsSettings =>

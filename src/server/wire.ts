@@ -19,11 +19,12 @@ import type { Bus } from './bus.ts';
 import { sharedFeed } from './change-feed.ts';
 import type { Config } from './config/settings.ts';
 import { withSrs } from './forwarding.ts';
+import { localAliases } from './local-aliases.ts';
 import { startPickup } from './local-submission.ts';
 import { meteredAuthenticator, meteredDelivery, sessions } from './metered.ts';
 import { startOutbound } from './outbound.ts';
 import { relayDomains, withRelayDomains } from './relay-domains.ts';
-import { authSlice, directorySlice, dnsSlice, imapSlice, pop3Slice, smtpSlice, stagingDir, storeSlice } from './slices.ts';
+import { authSlice, directorySlice, dnsSlice, imapSlice, localAliasSlice, pop3Slice, smtpSlice, stagingDir, storeSlice } from './slices.ts';
 import type { ListenerName } from './sockets.ts';
 import { throttleChannel } from './throttle-channel.ts';
 
@@ -57,13 +58,12 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
   const accounts = openDirectory(directorySlice(config), log);
   const srs = { secret: accounts.secret('srs'), now: () => clock.now() };
   let relayed = relayDomains(config['relay.domains'], config['relay.recipients']);
-  const directory = withSrs(
-    withRelayDomains(accounts, () => relayed),
-    srs,
-  );
+  let localNames = localAliasSlice(config);
+  const aliases = localAliases({ hostname: config.hostname, settings: () => localNames, log });
+  const directory = withSrs(aliases.over(withRelayDomains(accounts, () => relayed)), srs);
   const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus) });
   const dns = createDns(dnsSlice(config), clock);
-  const outbound = startOutbound(config, { clock, log, dns, directory, store, srs });
+  const outbound = startOutbound(config, { clock, log, dns, directory, store, srs, aliases });
   const { queue } = outbound;
   trace.attach(outbound.queue.thread);
   const authenticator = meteredAuthenticator(
@@ -105,6 +105,7 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
     refusal: (name) => refusals[name] ?? '',
     replace(next) {
       outbound.replace(next);
+      localNames = localAliasSlice(next);
       relayed = relayDomains(next['relay.domains'], next['relay.recipients']);
       former.push(...Object.values(services));
       delivery = deliveryOf(next);

@@ -14,6 +14,7 @@ import type { Cli, CommandFile } from '../command.ts';
 import { Exit, exitCodes } from '../exit.ts';
 import { type SendmailOptions, sendmailOptions } from '../sendmail-options.ts';
 import { submitBySmtp } from '../submit-by-smtp.ts';
+import { checkAliases } from './newaliases.ts';
 import { listQueue, withQueue } from './queue.ts';
 
 /** What everyone's `mail` command runs. The message is left in the maildrop, durably; the server takes it from there, now or when it is started. */
@@ -29,8 +30,8 @@ export const sendmail: CommandFile = (program, cli) => {
         cli.print(listed, formatListing(listed));
       } else if (options.mode === 'flush') withQueue(cli, 0, (engine) => engine.commit(() => engine.flush(null)));
       else if (options.mode === 'send') await send(cli, options);
-      else if (options.mode !== 'newaliases')
-        throw new Exit(exitCodes.usage, 'sendmail: -bs and -bv are not supported: connect to the SMTP port');
+      else if (options.mode === 'newaliases') checkAliases(cli);
+      else throw new Exit(exitCodes.usage, 'sendmail: -bs and -bv are not supported: connect to the SMTP port');
     });
 };
 

@@ -16,6 +16,7 @@ const about: Readonly<Record<string, string>> = {
   imap: 'IMAP sessions',
   pop3: 'POP3 sessions',
   relay: 'Mail going out, and the queue',
+  local: 'Names of this host',
   dns: 'Name servers',
   log: 'What is logged',
 };

@@ -309,6 +309,20 @@ export const settings = {
   'relay.bind_address': row(table, {}, 'Source address by domain of the sender; `*` for all.', { known: 'smtp_bind_address' }),
   'relay.notice_language': row(oneOf('en', 'ja', 'ru'), 'en', 'Language of bounces and delay notices.'),
 
+  'local.aliases': row(
+    optionalPath,
+    '',
+    'Names of this very host (`root@hostname`) and where their mail goes, usually `/etc/aliases`; "" = none. What the directory says of such an address comes first.',
+    { known: 'alias_maps' },
+  ),
+  'local.allow_commands': row(
+    bool,
+    false,
+    'Names there may lead to `|command` and `/file`, run and written as the user of `run_as`; never as root.',
+    { known: 'allow_mail_to_commands, allow_mail_to_files' },
+  ),
+  'local.command_time_limit': row(time, 1000 * second, 'How long such a command may take before it is ended and tried again later.'),
+
   'dns.servers': row(
     list('name servers', dnsServer),
     [],
@@ -326,7 +340,7 @@ export type Config = { readonly [K in SettingName]: (typeof settings)[K] extends
 export const settingNames = Object.keys(settings) as readonly SettingName[];
 
 /** Sections whose rooms are made anew on SIGHUP, for new sessions. */
-const following = ['smtp.', 'imap.', 'pop3.', 'limits.', 'relay.'];
+const following = ['smtp.', 'imap.', 'pop3.', 'limits.', 'relay.', 'local.'];
 
 /** Takes effect on SIGHUP; otherwise at the next start. */
 export const followsReload = (name: SettingName): boolean =>
