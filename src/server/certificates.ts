@@ -6,6 +6,7 @@ import type { Certificate, TlsSettings } from '../net/tls.ts';
 import type { Config, SettingName } from './config/settings.ts';
 import { bitString, context, integer, nul, octetString, oid, sequence, set, time, utf8 } from './der.ts';
 import { exitOfErrno, failureOf, startExit } from './failure.ts';
+import { readPkcs12 } from './pkcs12.ts';
 import type { Identity } from './privileges.ts';
 
 /**
@@ -27,16 +28,28 @@ function readPair(
   key: string,
   where: (name: SettingName) => string | null,
 ): Certificate {
-  const read = (setting: SettingName, file: string): string => {
+  const readOctets = (setting: SettingName, file: string): Buffer => {
     try {
-      return readFileSync(file, 'utf8');
+      return readFileSync(file);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const exit = code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR' ? startExit.configuration : exitOfErrno(error);
       throw failureOf(exit, setting, where(setting), `cannot read ${file} (${code}); give a PEM file that the server may read`);
     }
   };
-  const chain = read(certificateSetting, certificate);
+  const read = (setting: SettingName, file: string): string => readOctets(setting, file).toString();
+  const octets = readOctets(certificateSetting, certificate);
+  // DER starts with a SEQUENCE: PKCS#12, key and chain in one file under the password that is the first line of tls.key.
+  if (octets[0] === 0x30) {
+    const password = key === '' ? '' : read(keySetting, key).split(/\r?\n/)[0]!;
+    try {
+      return { ...readPkcs12(octets, password), source: certificate };
+    } catch (error) {
+      const what = `cannot open ${certificate} as PKCS#12 (${(error as Error).message}); its password is the first line of the key file`;
+      throw failureOf(startExit.configuration, certificateSetting, where(certificateSetting), what);
+    }
+  }
+  const chain = octets.toString();
   if (!chain.includes('-----BEGIN CERTIFICATE-----')) {
     throw failureOf(startExit.configuration, certificateSetting, where(certificateSetting), `${certificate} holds no PEM certificate`);
   }
