@@ -16,7 +16,7 @@ export interface StoreSettings {
 
 export const storeDefaults: StoreSettings = {
   maildir: 'Maildir',
-  threads: 2,
+  threads: 1,
   openAccounts: 256,
   mailboxes: [
     ['Drafts', '\\Drafts'],
