@@ -134,7 +134,7 @@ export const documents: Readonly<Record<number, Coverage>> = {
   8501: ['Reverse DNS in IPv6 for Internet Service Providers'],
   8508: ['IMAP REPLACE Extension'],
   8514: ['IMAP SAVEDATE Extension'],
-  8689: ['SMTP Require TLS Option'],
+  8689: ['SMTP Require TLS Option', 'Partial', 'the field TLS-Required is not read'],
   8970: ['IMAP4 Extension: Message Preview Generation'],
   8996: ['Deprecating TLS 1.0 and TLS 1.1'],
   9051: ['Internet Message Access Protocol, Version 4rev2'],

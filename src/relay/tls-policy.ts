@@ -66,9 +66,12 @@ export async function hostPolicy(policy: DomainPolicy, host: HostAddress, route:
       if (!allowed) throw new Forbidden(`450 4.7.5 ${host.host} is not a mail host by the domain's MTA-STS policy`);
       return { level: 'verify', type: 'sts', ...none };
     }
-    return { level: requireTls ? 'verify' : 'may', tlsa: [], type: 'sts', testing: true };
+    if (!requireTls) return { level: 'may', tlsa: [], type: 'sts', testing: true };
   }
   const type = configured === null ? 'no-policy-found' : 'configured';
+  // A certificate proves nothing of a host that an attacker may have named. RFC 8689 4.2.1
+  if (requireTls && route.mx && !host.authenticated)
+    throw new Forbidden(`450 4.7.30 ${host.host} is not known by DNSSEC or MTA-STS to be a mail host of the domain, as REQUIRETLS demands`);
   if (requireTls) return { level: 'verify', type, ...none };
   return { level: level === 'dane' ? (configured === 'dane' ? 'encrypt' : 'may') : level, type, ...none };
 }

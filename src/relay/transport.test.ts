@@ -439,12 +439,22 @@ describe('relay TLS', () => {
   it('sends REQUIRETLS mail only where it is verified and passed on', async () => {
     const s = await sink({ tls: tls(), extensions: ['REQUIRETLS'] });
     const mail = { envelope: { requireTls: true } };
-    expect(await deliver(relay(s.port), job(['bob@there.test'], mail))).toMatchObject({ 'bob@there.test': { result: 'deferred' } });
-    await deliver(relay(s.port, { tlsCa: [pem] }), job(['bob@there.test'], mail));
+    const named = { transport: { 'there.test': '[mx.there.test]' } };
+    expect(await deliver(relay(s.port, named), job(['bob@there.test'], mail))).toMatchObject({ 'bob@there.test': { result: 'deferred' } });
+    await deliver(relay(s.port, { ...named, tlsCa: [pem] }), job(['bob@there.test'], mail));
     expect(s.received[0]?.mail).toContain('REQUIRETLS');
     s.script = { tls: tls() };
-    expect(await deliver(relay(s.port, { tlsCa: [pem] }), job(['bob@there.test'], mail))).toMatchObject({
+    expect(await deliver(relay(s.port, { ...named, tlsCa: [pem] }), job(['bob@there.test'], mail))).toMatchObject({
       'bob@there.test': { result: 'failed', reply: expect.stringContaining('5.7.30') },
     });
+  });
+
+  it('sends REQUIRETLS mail to no host that only plain DNS names', async () => {
+    const s = await sink({ tls: tls(), extensions: ['REQUIRETLS'] });
+    const mail = { envelope: { requireTls: true } };
+    expect(await deliver(relay(s.port, { tlsCa: [pem] }), job(['bob@there.test'], mail))).toMatchObject({
+      'bob@there.test': { result: 'deferred', reply: expect.stringContaining('4.7.30') },
+    });
+    expect(s.received).toHaveLength(0);
   });
 });

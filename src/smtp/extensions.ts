@@ -26,6 +26,8 @@ export const extensions: readonly SmtpExtension[] = [
   { keyword: () => 'DSN' },
   /** RFC 6531 */
   { keyword: () => 'SMTPUTF8' },
+  /** Only under TLS. RFC 8689 4.1 */
+  { keyword: ({ connection }) => (connection.secure ? 'REQUIRETLS' : null) },
   /** RFC 3030 */
   { keyword: () => 'CHUNKING' },
   /** RFC 9422 */

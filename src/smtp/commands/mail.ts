@@ -109,6 +109,14 @@ const parameters: Readonly<Record<string, Parameter>> = {
     return null;
   },
 
+  /** RFC 8689 2 */
+  REQUIRETLS(value, options, { connection }) {
+    if (!connection.secure) return { code: 555, detail: '5.4', text: 'Unsupported option: REQUIRETLS without TLS' };
+    if (value !== null) return { code: 501, detail: '5.4', text: 'Syntax: REQUIRETLS without a value' };
+    options.requireTls = true;
+    return null;
+  },
+
   /** Whom a submitter vouches for; read and not passed on. RFC 4954 5 */
   AUTH(value) {
     return value === null || decoded(value) === null ? { code: 501, detail: '5.4', text: 'Bad AUTH parameter syntax' } : null;
