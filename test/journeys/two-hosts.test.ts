@@ -1,3 +1,4 @@
+import { existsSync, symlinkSync } from 'node:fs';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { ImapFlow } from 'imapflow';
@@ -5,7 +6,8 @@ import { createTransport } from 'nodemailer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDirectory } from '../../src/directory/open.ts';
 import { startDns, type TestDns } from '../support/dns-server.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { has, run } from '../support/program.ts';
+import { root, startTestServer, type TestServer } from '../support/server.ts';
 
 /** As in the textbook: mail.example1.jp and mail.example2.jp, each with user1 and user2, find each other by DNS. */
 let dns: TestDns;
@@ -192,6 +194,34 @@ describe('two hosts', () => {
     const there = await newest(one, 'user1@example1.jp', 2);
     expect(there.source).toMatch(/Reporting-MTA: dns; ?mail\.example2\.jp[\s\S]*Action: delivered/);
     transport.close();
+  });
+
+  it.skipIf(!has('s-nail'))('exchange mail by the mail command (skipped where s-nail is not installed)', async () => {
+    const hosts = [await start(1), await start(2)] as const;
+    const mail = (n: 1 | 2, from: string, to: string, subject: string) => {
+      const { dir, settings } = hosts[n - 1]!;
+      const link = join(dir, 'sendmail');
+      if (!existsSync(link)) symlinkSync(join(root, 'dist/cli.js'), link);
+      const env = {
+        HOME: dir,
+        MAILRC: '/dev/null',
+        LANG: 'C.UTF-8',
+        POSTCOTE_DATA_DIR: settings.data_dir as string,
+        POSTCOTE_HOSTNAME: settings.hostname as string,
+      };
+      return run('s-nail', ['-:/', '-Sv15-compat', `-Smta=${link}`, '-r', from, '-s', subject, to], { input: 'こんにちは\n', env });
+    };
+    const sent = { code: 0, output: '' };
+    expect(await mail(1, 'user1@example1.jp', 'user2@example2.jp', '件名')).toMatchObject(sent);
+    const there = await newest(hosts[1], 'user2@example2.jp');
+    expect(there).toMatchObject({ subject: '件名', from: 'user1@example1.jp' });
+    expect(there.source).toMatch(/^Return-Path: <user1@example1\.jp>\r\n/);
+    expect(await mail(2, 'user2@example2.jp', 'user1@example1.jp', 'Re: 件名')).toMatchObject(sent);
+    expect((await newest(hosts[0], 'user1@example1.jp')).subject).toBe('Re: 件名');
+    expect(await mail(1, 'user1@example1.jp', 'nobody@example2.jp', 'lost')).toMatchObject(sent);
+    const bounce = await newest(hosts[0], 'user1@example1.jp', 2);
+    expect(bounce.subject).toBe('Undelivered Mail Returned to Sender');
+    expect(bounce.source).toMatch(/Final-Recipient: rfc822; ?nobody@example2\.jp/);
   });
 
   it('go by a new configuration without a restart', async () => {
