@@ -116,7 +116,10 @@ export function sampleMetrics(): MetricSample[] {
   });
 }
 
-/** Sums of what several processes sampled; of a `…_p99` the largest. */
+/** Of these the largest counts: of a percentile the worst, of the queue the newest, which all see. */
+const largest = /_p99$|^postcote_queue_deliveries$/;
+
+/** Sums of what several processes sampled, but for those in `largest`. */
 export function mergeSamples(samples: readonly (readonly MetricSample[])[]): MetricSample[] {
   const merged = new Map<string, { sample: MetricSample; rows: Map<string, [readonly string[], number[]]> }>();
   for (const sample of samples.flat()) {
@@ -129,7 +132,7 @@ export function mergeSamples(samples: readonly (readonly MetricSample[])[]): Met
       const key = labels.join('\0');
       const row = into.rows.get(key);
       if (row === undefined) into.rows.set(key, [labels, [...numbers]]);
-      else for (const [i, n] of numbers.entries()) row[1][i] = sample.name.endsWith('_p99') ? Math.max(row[1][i]!, n) : row[1][i]! + n;
+      else for (const [i, n] of numbers.entries()) row[1][i] = largest.test(sample.name) ? Math.max(row[1][i]!, n) : row[1][i]! + n;
     }
   }
   return [...merged.values()].map(({ sample, rows }) => ({ ...sample, rows: [...rows.values()] }));

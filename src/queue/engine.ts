@@ -390,6 +390,11 @@ export class QueueEngine {
     return { message, jobs: this.#job.byMessage(message.id), recipients: this.#recipient.byMessage(message.id) };
   }
 
+  /** Deliveries by state, without those that are held. */
+  lengths() {
+    return this.#job.lengths();
+  }
+
   stats() {
     return {
       ...this.#message.count(),

@@ -56,6 +56,19 @@ function fill(from: number, count: number): void {
   });
 }
 
+it('counts deliveries by state from indexes alone', () => {
+  fill(0, 30);
+  expect(engine.lengths()).toEqual({ ready: 30, waiting: 0, leased: 0 });
+  claim();
+  expect(engine.lengths()).toEqual({ ready: 10, waiting: 0, leased: 20 });
+  const db = openDatabase(join(dir, 'queue.sqlite'));
+  for (const [state, index] of ['job_by_rank|job_by_sender', 'job_by_due', 'job_by_lease'].entries()) {
+    const plan = db.prepare(`EXPLAIN QUERY PLAN SELECT count(*) FROM job WHERE state = ${state}`).all() as { detail: string }[];
+    expect(plan.map(({ detail }) => detail).join()).toMatch(new RegExp(index));
+  }
+  db.close();
+});
+
 const claim = () => engine.commit(() => engine.claim({ owner: 'w', now: 2000, want: 20, after: '', slots: new Map(), slot: 5 }));
 
 describe('queue at length', () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../base/log.ts';
+import { sampleMetrics } from '../base/metrics.ts';
 import { stagedBytes } from '../base/staging.ts';
 import { splitAddress } from '../mail/address.ts';
 import { copyLimit } from './copies.ts';
@@ -94,6 +95,13 @@ describe('queue', () => {
     expect(readFileSync(join(dir, 'spool', one.id), 'utf8')).toBe(`Received: x\nSubject: hi\n\n${long}`);
     expect(await q.stats()).toMatchObject({ messages: 1, jobs: { ready: 2 } });
     await runner(q).idle();
+    await expect
+      .poll(() =>
+        sampleMetrics()
+          .find(({ name }) => name === 'postcote_queue_deliveries')
+          ?.rows.map(([labels]) => labels[0]),
+      )
+      .toEqual(['ready', 'waiting', 'leased']);
     expect(tried.sort()).toEqual(['bob@there.test', 'eve@there.test', 'joe@other.test']);
     await expect.poll(spooled).toEqual([]);
     expect(await q.stats()).toMatchObject({ messages: 0, jobs: {} });

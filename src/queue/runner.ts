@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { gauge } from '../base/metrics.ts';
 import { formatAddress } from '../mail/address.ts';
 import { Fault } from '../mail/fault.ts';
 import { retryDelay } from './backoff.ts';
@@ -25,6 +26,9 @@ export interface RunnerDeps {
   /** 0 to 1, for jitter. */
   readonly random?: () => number;
 }
+
+/** All workers see one queue. */
+const length = gauge('postcote_queue_deliveries', 'Deliveries in the queue, by state, as of the last ten seconds.', ['state']);
 
 /** Milliseconds of real time. */
 const every = { poll: 1_000, beat: 10_000, sweep: 5_000 };
@@ -63,6 +67,7 @@ export class Runner {
     this.#timers = [
       setInterval(() => void this.kick(), every.poll),
       setInterval(() => this.#guard('beat', this.#beat(false)), every.beat),
+      setInterval(() => this.#guard('count', this.#count()), every.beat),
       setInterval(() => this.#guard('sweep', this.sweep()), every.sweep),
     ];
     for (const timer of this.#timers) timer.unref();
@@ -75,6 +80,7 @@ export class Runner {
     this.#known = true;
     await this.sweep();
     await this.kick();
+    await this.#count();
     const orphans = await this.#queue.thread.ask('removeOrphans', { now: this.#deps.clock.now() });
     if (orphans > 0) this.#deps.log.info({ orphans }, 'removed spool files that no mail belongs to');
   }
@@ -93,6 +99,11 @@ export class Runner {
       until: this.#deps.clock.now() + leaseTime,
     };
     if (!(await this.#queue.thread.ask('beat', { worker, isNew }))) this.#deps.log.warn({}, 'queue: this worker was taken for dead');
+  }
+
+  async #count(): Promise<void> {
+    const lengths = await this.#queue.thread.ask('lengths', {});
+    for (const [state, deliveries] of Object.entries(lengths)) length.set(deliveries, state);
   }
 
   /** Takes over from the dead, expires, warns, tells senders. */

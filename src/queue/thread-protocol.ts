@@ -22,6 +22,7 @@ export interface Operations {
   flush: { ask: { id: string | null }; answer: number };
   flushDestination: { ask: { destination: string }; answer: number };
   stats: { ask: Record<string, never>; answer: ReturnType<import('./engine.ts').QueueEngine['stats']> };
+  lengths: { ask: Record<string, never>; answer: ReturnType<import('./engine.ts').QueueEngine['lengths']> };
   trace: { ask: { events: readonly TraceEvent[] }; answer: undefined };
   close: { ask: Record<string, never>; answer: undefined };
 }

@@ -40,7 +40,7 @@ async function run(): Promise<void> {
 }
 
 /** A power cut may take these, done since mail was last accepted: then they are done again. */
-const forgettable: ReadonlySet<Ask['op']> = new Set(['claim', 'finish', 'beat', 'noticesOf', 'stats', 'trace', 'close']);
+const forgettable: ReadonlySet<Ask['op']> = new Set(['claim', 'finish', 'beat', 'noticesOf', 'stats', 'lengths', 'trace', 'close']);
 
 interface Step {
   readonly ask: Ask;
@@ -207,6 +207,8 @@ function perform({ ask, size, copy }: Step): unknown {
       return engine.flushDestination(ask.ask.destination);
     case 'stats':
       return engine.stats();
+    case 'lengths':
+      return engine.lengths();
     case 'trace':
     case 'close':
       return undefined;

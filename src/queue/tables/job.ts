@@ -73,6 +73,11 @@ export function jobTable(db: Database) {
   const flushDestination = db.prepare<[string]>('UPDATE job SET due = 0 WHERE state = 1 AND destination = ?');
   const active = db.prepare<[string], number>('SELECT count(*) FROM job WHERE message_id = ? AND state IN (0, 2)').pluck();
   const counts = db.prepare<[], { state: number; jobs: number }>('SELECT state, count(*) AS jobs FROM job GROUP BY state');
+  // Each counts in an index of its state alone.
+  const lengths = db.prepare<[], { ready: number; waiting: number; leased: number }>(`
+    SELECT (SELECT count(*) FROM job WHERE state = 0) AS ready,
+           (SELECT count(*) FROM job WHERE state = 1) AS waiting,
+           (SELECT count(*) FROM job WHERE state = 2) AS leased`);
   const byDestination = db.prepare<[number], { transport: string; destination: string; jobs: number; oldest: number }>(`
     SELECT transport, destination, count(*) AS jobs, min(message.created) AS oldest
       FROM job JOIN message ON message.id = message_id GROUP BY transport, destination ORDER BY jobs DESC LIMIT ?`);
@@ -112,6 +117,7 @@ export function jobTable(db: Database) {
     /** Jobs of a message that are ready or being tried. */
     active: (id: string): number => active.get(id) ?? 0,
     counts: () => counts.all(),
+    lengths: () => lengths.get()!,
     byDestination: (limit: number) => byDestination.all(limit),
   };
 }
