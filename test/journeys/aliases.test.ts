@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startTestServer, type TestServer, temporaryFolder } from '../support/server.ts';
 
 const folder = temporaryFolder();
@@ -14,6 +14,7 @@ beforeEach(async () => {
   uid.mockRestore();
 });
 afterEach(() => server.close());
+afterAll(() => folder.remove());
 
 async function send(to: string, text: string): Promise<void> {
   const transport = createTransport({ host: '127.0.0.1', port: server.port('smtp'), tls: { rejectUnauthorized: false } });
