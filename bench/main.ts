@@ -86,8 +86,8 @@ try {
             ? postfix
             : {
                 ...postfix,
-                restart: postfix.restart,
-                stop: postfix.stop,
+                restart: (keep) => postfix.restart(keep),
+                stop: () => postfix.stop(),
                 get pids() {
                   return [...postfix.pids, ...sasl.pids];
                 },

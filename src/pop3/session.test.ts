@@ -79,14 +79,21 @@ async function start(settings: Partial<Pop3Settings> = {}, trusting = true): Pro
   );
 }
 
-beforeEach(() => start());
+/** Files share a process: what others counted on purpose is not ours. */
+const bugCount = (): number =>
+  (sampleMetrics().find(({ name }) => name === 'postcote_bugs_total')?.rows ?? []).reduce((sum, [, [count]]) => sum + (count ?? 0), 0);
+let bugsBefore = 0;
+
+beforeEach(() => {
+  bugsBefore = bugCount();
+  return start();
+});
 
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   await listener.close();
   await service.close(1_000);
-  const bugs = sampleMetrics().find(({ name }) => name === 'postcote_bugs_total');
-  expect(bugs?.rows.map(([, [count]]) => count).filter((count) => count !== 0)).toEqual([]);
+  expect(bugCount()).toBe(bugsBefore);
 });
 
 afterAll(() => rmSync(home, { recursive: true }));

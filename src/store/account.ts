@@ -113,7 +113,7 @@ export class Account implements AccountStore {
     const subscribed = new Set(reader.account.subscriptions());
     const found = reader.all().map((record) => mailboxOf(record, subscribed));
     const names = new Set(found.map(({ name }) => name));
-    for (const { name } of [...found]) {
+    for (const { name } of found.slice()) {
       for (const parent of parents(name)) {
         const known = canonicalName(parent);
         if (names.has(known)) continue;
@@ -393,7 +393,7 @@ export class Account implements AccountStore {
     try {
       await this.refresh(id);
       const { modseq } = this.#reader.mailbox(id);
-      for (const tell of [...(this.#watches.get(id)?.listeners ?? [])]) tell(modseq);
+      for (const tell of Array.from(this.#watches.get(id)?.listeners ?? [])) tell(modseq);
     } catch (error) {
       if (!(error instanceof Fault)) this.#deps.log.error({ err: error }, 'could not look at a watched folder');
     }

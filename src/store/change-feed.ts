@@ -5,7 +5,7 @@ export function inProcessFeed(): ChangeFeed {
   const listeners = new Map<string, Set<(hint: ChangeHint) => void>>();
   return {
     publish(hint) {
-      for (const listener of [...(listeners.get(hint.account) ?? [])]) listener(hint);
+      for (const listener of Array.from(listeners.get(hint.account) ?? [])) listener(hint);
     },
     subscribe(account, listener) {
       let known = listeners.get(account);

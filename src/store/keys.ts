@@ -63,7 +63,7 @@ export class MailboxKeys {
     };
     if (this.#unread.size > 0) {
       let n = 0;
-      for (const at of [...this.#unread]) {
+      for (const at of Array.from(this.#unread)) {
         const row = this.#reader().messages.get(this.#mailbox, this.#uids[at]!);
         if (row === undefined) this.#unread.delete(at);
         else this.#set(at, [row.uid, row.internalDate, row.saveDate, row.size, row.sent, row.sentDay, row.contentId === null ? 1 : 0]);

@@ -136,7 +136,7 @@ describe('flags, expunge, copy, move', () => {
     expect(
       readdirSync(join(mail.account.home, 'Maildir/.Sent/cur'))
         .map((name) => name.split(':')[1])
-        .sort(),
+        .toSorted((a, b) => a!.localeCompare(b!)),
     ).toEqual(['2,', '2,Sa']);
     mail.release();
   });

@@ -63,11 +63,11 @@ export class StoreThreads {
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(
-      this.#threads.map((thread) => {
+      this.#threads.map(async (thread) => {
         this.#post(thread);
         const { worker } = thread;
-        if (worker === null) return undefined;
-        return new Promise<void>((resolve) => {
+        if (worker === null) return;
+        await new Promise<void>((resolve) => {
           worker.once('exit', () => resolve());
           worker.postMessage({ close: true } satisfies ToThread);
         });

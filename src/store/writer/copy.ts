@@ -88,7 +88,7 @@ export function move(writer: AccountWriter, request: CopyRequest): Operation<Cop
     run() {
       const modseq = writer.nextModseq();
       const source = writer.mailbox(request.mailbox);
-      const result = transfer(writer, { ...request, quota: 0 }, (row, _, target, base, bits) => {
+      const result = transfer(writer, { ...request, quota: 0 }, (row, _file, _target, base, bits) => {
         const file = bits === 0 && row.file.startsWith('new/') ? `new/${base}` : `cur/${base}:2,${lettersOfBits(bits)}`;
         removeRow(writer, source, row.uid, modseq, null, null);
         return { file, origin: row.origin ?? join(source.folder, row.file), dirty: 1 };

@@ -278,7 +278,7 @@ export class StoreThread {
   /** A slice of what waits behind the answers; requests that came meanwhile go first. */
   #background(): void {
     let more = false;
-    for (const held of [...this.#open.values()]) {
+    for (const held of Array.from(this.#open.values())) {
       try {
         if (held.unsettled) held.unsettled = settle(held.writer);
         else if (held.unread) {
