@@ -39,7 +39,8 @@ describe.skipIf(!has('openssl'))('openssl s_client (skipped where it is not inst
     });
     expect(output).toMatch(/TLSv1\.3/);
     expect(output).toContain('BEGIN CERTIFICATE');
-    expect(output).toMatch(/^(?:221 2\.0\.0 Bye|a OK .*|\+OK Logging out\.)\r?$/m);
+    // QUIRK: s_client prints the greeting it read with octets that follow it in its buffer (OpenSSL 3.0, 2026-11).
+    expect(output.replaceAll('\0', '')).toMatch(/^(?:221 2\.0\.0 Bye|a OK .*|\+OK Logging out\.)\r?$/m);
   });
 
   it.each(['-tls1', '-tls1_1'])('refuses %s', async (version) => {
