@@ -10,7 +10,6 @@ export interface No {
 }
 
 /** Text of the tagged OK, or a tagged NO; nothing: `NAME completed.` */
-// biome-ignore lint/suspicious/noConfusingVoidType: most commands return nothing at all
 export type Result = string | No | void;
 
 /** The command has sent its own tagged OK (STARTTLS, COMPRESS: what follows is said differently). */
