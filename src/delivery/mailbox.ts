@@ -15,14 +15,9 @@ export async function deliverTo(
 ): Promise<FaultKind | null> {
   try {
     const { id, address, home, quota } = account;
-    const mail = await store.open({ id, address, home, quota });
-    try {
-      const fields = { message, prefix: Buffer.from(prefix), flags: [] };
-      await mail.append('INBOX', [deliveryKey === undefined ? fields : { ...fields, deliveryKey }], { autocreate: true });
-      return null;
-    } finally {
-      mail.release();
-    }
+    const fields = { message, prefix: Buffer.from(prefix), flags: [] };
+    await store.deliver({ id, address, home, quota }, 'INBOX', [deliveryKey === undefined ? fields : { ...fields, deliveryKey }]);
+    return null;
   } catch (error) {
     if (error instanceof Fault) {
       if (error.kind !== 'overQuota') log.warn({ address: account.address, kind: error.kind, detail: error.detail }, 'not stored');

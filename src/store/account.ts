@@ -6,6 +6,7 @@ import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import type { Acl } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
 import type { SortItem } from '../mail/sort.ts';
+import { appendRequest } from './append-request.ts';
 import { fetchRows } from './fetch.ts';
 import { placeOf } from './files/name.ts';
 import { canonicalName, parents } from './files/paths.ts';
@@ -41,7 +42,6 @@ import type { MailboxRecord } from './tables/mailbox.ts';
 import type { StoreThreads } from './threads.ts';
 import { View } from './view.ts';
 import { watchFolder } from './watcher.ts';
-import type { IncomingMessage } from './writer/append.ts';
 import type { CopiedTo } from './writer/copy.ts';
 
 /** A mailbox of more messages is read by a store thread when it is first selected. */
@@ -285,14 +285,7 @@ export class Account implements AccountStore {
   }
 
   async append(mailbox: string, messages: readonly NewMessage[], options: AppendOptions = {}): Promise<readonly Appended[]> {
-    const transfer: ArrayBuffer[] = [];
-    const request = {
-      mailbox,
-      autocreate: options.autocreate ?? false,
-      replaces: options.replaces === undefined ? null : { mailbox: options.replaces.id, uid: options.replaces.uid },
-      quota: this.account.quota,
-      messages: messages.map((message) => incoming(message, transfer)),
-    };
+    const { request, transfer } = appendRequest(mailbox, messages, this.account.quota, options);
     const { mailbox: id, uids, modseqs } = await this.#call('append', request, transfer);
     const known = this.#known(id);
     return uids.map((uid, i) => ({ mailbox: known, uid: uid as Uid, modSeq: modseqs[i]! as ModSeq }));
@@ -416,18 +409,4 @@ function mailboxOf(record: MailboxRecord, subscribed: ReadonlySet<string>): Mail
 
 function flagRow(uid: number, flags: number, modseq: number, moreKeywords: readonly string[]): FlagRow {
   return { uid: uid as Uid, flags, moreKeywords, modSeq: modseq as ModSeq };
-}
-
-/** A small message goes to the thread as one piece of memory of its own, a large one by its file's name. */
-function incoming({ message, prefix, flags, internalDate, deliveryKey }: NewMessage, transfer: ArrayBuffer[]): IncomingMessage {
-  const rest = { flags, internalDate: internalDate ?? null, deliveryKey: deliveryKey ?? null };
-  if (message.file !== null) return { bytes: null, file: message.file, prefix: prefix ?? null, ...rest };
-  const bytes = new Uint8Array((prefix?.length ?? 0) + message.size);
-  let at = 0;
-  for (const chunk of prefix === undefined ? message.chunks : [prefix, ...message.chunks]) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  transfer.push(bytes.buffer);
-  return { bytes, file: null, prefix: null, ...rest };
 }

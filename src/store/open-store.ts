@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import type { MailboxId, ModSeq } from '../mail/numbers.ts';
 import { Account } from './account.ts';
+import { appendRequest } from './append-request.ts';
 import { inProcessFeed } from './change-feed.ts';
 import { Reader } from './reader.ts';
 import type { StoreSettings } from './settings.ts';
-import type { AccountStore, ChangeFeed, MailAccount, MailStore } from './store.ts';
+import type { AccountStore, ChangeFeed, MailAccount, MailStore, NewMessage } from './store.ts';
 import { StoreThreads } from './threads.ts';
 import { indexName } from './writer/account-writer.ts';
 
@@ -79,6 +80,11 @@ class MaildirStore implements MailStore {
     entry.used = ++this.#clock;
     this.#evict();
     return entry.account;
+  }
+
+  async deliver(account: MailAccount, mailbox: string, messages: readonly NewMessage[]): Promise<void> {
+    const { request, transfer } = appendRequest(mailbox, messages, account.quota, { autocreate: true });
+    await this.#threads.call(account, 'append', request, transfer);
   }
 
   async close(): Promise<void> {

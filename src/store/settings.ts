@@ -2,7 +2,7 @@
 export interface StoreSettings {
   /** Maildir below an account's home; '' = the home itself. */
   readonly maildir: string;
-  /** Store threads of this process. */
+  /** Store threads of this process at most: one does the work, the others help out when it is held up. */
   readonly threads: number;
   /** Accounts whose index a thread and the loop keep open each. */
   readonly openAccounts: number;

@@ -19,6 +19,8 @@ export interface MailAccount {
 export interface MailStore {
   /** Opens an account, makes its home and INBOX when missing, recovers after an unclean stop. Cheap when open already. Every `open` is paid back with one `release`. */
   open(account: MailAccount): Promise<AccountStore>;
+  /** Like `append` of an account that is opened for it, making the mailbox when missing; reads nothing of the account in this process. */
+  deliver(account: MailAccount, mailbox: string, messages: readonly NewMessage[]): Promise<void>;
   /** Finishes what was taken on, checkpoints, closes. */
   close(): Promise<void>;
 }

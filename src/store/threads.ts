@@ -9,6 +9,9 @@ interface Pending {
   reject(error: Error): void;
 }
 
+/** Milliseconds without an answer after which a thread counts as held up by one long piece of work. */
+const heldUp = 500;
+
 interface Thread {
   /** Started with the first request: each costs some 10 MB. */
   worker: Worker | null;
@@ -16,6 +19,14 @@ interface Thread {
   transfer: ArrayBuffer[];
   posting: boolean;
   readonly pending: Map<number, Pending>;
+  /** When it answered last, or was asked after a rest. */
+  heard: number;
+}
+
+/** Where an account's requests go while some of them wait. */
+interface Place {
+  readonly thread: Thread;
+  requests: number;
 }
 
 export interface StoreThreadsDeps {
@@ -23,20 +34,46 @@ export interface StoreThreadsDeps {
   readonly onHint: (hint: Burst['hints'][number]) => void;
 }
 
-/** The store threads of this process; an account is always in the same one. Requests of one turn of the loop travel together. */
+/**
+ * The store threads of this process. One does all the work, so that what comes together is written together and little memory is
+ * needed; another one helps out while it is held up. Requests of an account that wait at the same time are in the same thread, in
+ * order. Requests of one turn of the loop travel together.
+ */
 export class StoreThreads {
   readonly #settings: StoreSettings;
   readonly #deps: StoreThreadsDeps;
   readonly #threads: Thread[] = [];
+  readonly #places = new Map<string, Place>();
   #lastId = 0;
   #closing = false;
 
   constructor(settings: StoreSettings, deps: StoreThreadsDeps) {
     this.#settings = settings;
     this.#deps = deps;
-    for (let n = 0; n < Math.max(1, settings.threads); n++) {
-      this.#threads.push({ worker: null, outbox: [], transfer: [], posting: false, pending: new Map() });
+    this.#add();
+  }
+
+  #add(): Thread {
+    const thread: Thread = { worker: null, outbox: [], transfer: [], posting: false, pending: new Map(), heard: 0 };
+    this.#threads.push(thread);
+    return thread;
+  }
+
+  #choose(): Thread {
+    const now = performance.now();
+    const free = this.#threads.find(({ pending, heard }) => pending.size === 0 || now - heard < heldUp);
+    if (free !== undefined) return free;
+    if (this.#threads.length < this.#settings.threads) return this.#add();
+    return this.#threads.reduce((a, b) => (b.pending.size < a.pending.size ? b : a));
+  }
+
+  #place(home: string): Place {
+    let place = this.#places.get(home);
+    if (place === undefined) {
+      place = { thread: this.#choose(), requests: 0 };
+      this.#places.set(home, place);
     }
+    return place;
   }
 
   call<N extends CommandName>(
@@ -46,16 +83,32 @@ export class StoreThreads {
     transfer: readonly ArrayBuffer[] = [],
   ): Promise<Commands[N]['result']> {
     if (this.#closing) return Promise.reject(new Fault('unavailable', 'the store is closing'));
-    const thread = this.#threads[hash(account.home) % this.#threads.length]!;
+    const { home } = account;
+    const place = this.#place(home);
+    const { thread } = place;
     const id = ++this.#lastId;
-    thread.outbox.push({ id, account: { address: account.address, home: account.home }, command, request });
+    place.requests++;
+    if (thread.pending.size === 0) thread.heard = performance.now();
+    thread.outbox.push({ id, account: { address: account.address, home }, command, request });
     thread.transfer.push(...transfer);
     if (!thread.posting) {
       thread.posting = true;
       setImmediate(() => this.#post(thread));
     }
     return new Promise((resolve, reject) => {
-      thread.pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      const done = (): void => {
+        if (--place.requests === 0) this.#places.delete(home);
+      };
+      thread.pending.set(id, {
+        resolve(value) {
+          done();
+          resolve(value as Commands[N]['result']);
+        },
+        reject(error) {
+          done();
+          reject(error);
+        },
+      });
     });
   }
 
@@ -88,6 +141,9 @@ export class StoreThreads {
     const url = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
     const worker = new Worker(url, { workerData: { settings: this.#settings } satisfies ThreadData, name: 'postcote store' });
     thread.worker = worker;
+    worker.once('online', () => {
+      thread.heard = performance.now();
+    });
     worker.on('message', (burst: Burst) => this.#receive(thread, burst));
     worker.on('error', (error) => this.#deps.log.error({ err: error }, 'store thread failed'));
     worker.on('exit', () => {
@@ -101,6 +157,7 @@ export class StoreThreads {
   }
 
   #receive(thread: Thread, burst: Burst): void {
+    thread.heard = performance.now();
     for (const { level, fields, msg } of burst.logs) this.#deps.log[level](fields, msg);
     for (const reply of burst.replies) {
       const pending = thread.pending.get(reply.id);
@@ -112,11 +169,4 @@ export class StoreThreads {
     }
     for (const hint of burst.hints) this.#deps.onHint(hint);
   }
-}
-
-/** FNV-1a */
-function hash(text: string): number {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  return h >>> 0;
 }

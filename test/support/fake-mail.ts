@@ -95,17 +95,16 @@ export function fakeStore(): FakeStore {
   return {
     messages,
     faults,
-    async open({ address }) {
-      const append = async (_mailbox: string, items: readonly NewMessage[]) => {
-        const fault = faults.get(address);
-        if (fault !== undefined) throw new Fault(fault, 'as told');
-        for (const { message, prefix, deliveryKey } of items) {
-          const known = deliveryKey !== undefined && messages.some((m) => m.address === address && m.deliveryKey === deliveryKey);
-          if (!known) messages.push({ address, text: Buffer.from(prefix ?? []).toString('latin1') + textOf(message), deliveryKey });
-        }
-        return [];
-      };
-      return { append, release() {} } as unknown as AccountStore;
+    async open() {
+      throw new Error('only takes mail');
+    },
+    async deliver({ address }, _mailbox, items) {
+      const fault = faults.get(address);
+      if (fault !== undefined) throw new Fault(fault, 'as told');
+      for (const { message, prefix, deliveryKey } of items) {
+        const known = deliveryKey !== undefined && messages.some((m) => m.address === address && m.deliveryKey === deliveryKey);
+        if (!known) messages.push({ address, text: Buffer.from(prefix ?? []).toString('latin1') + textOf(message), deliveryKey });
+      }
     },
     async close() {},
   };

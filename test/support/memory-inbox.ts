@@ -41,6 +41,10 @@ export class MemoryInboxes implements MailStore {
     return accountStore(this, account);
   }
 
+  async deliver(): Promise<void> {
+    throw new Error('takes no mail');
+  }
+
   async close(): Promise<void> {}
 }
 

@@ -47,14 +47,18 @@ interface Box {
 /** A MailStore that forgets, for tests of the protocols: small, slow and plain. */
 export function memoryStore(): MailStore {
   const accounts = new Map<string, MemoryAccount>();
+  const open = (account: MailAccount): MemoryAccount => {
+    let found = accounts.get(account.address);
+    if (found === undefined) {
+      found = new MemoryAccount(account);
+      accounts.set(account.address, found);
+    }
+    return found;
+  };
   return {
-    async open(account) {
-      let found = accounts.get(account.address);
-      if (found === undefined) {
-        found = new MemoryAccount(account);
-        accounts.set(account.address, found);
-      }
-      return found;
+    open: async (account) => open(account),
+    async deliver(account, mailbox, messages) {
+      await open(account).append(mailbox, messages, { autocreate: true });
     },
     async close() {},
   };

@@ -44,6 +44,8 @@ interface StagedFile {
   readonly unique: string;
   readonly path: string;
   fd: number;
+  /** It has its name; nothing is left in `tmp/`. */
+  placed: boolean;
   facts: MessageFacts;
   header: Uint8Array | null;
   internalDate: number;
@@ -70,7 +72,7 @@ export function append(writer: AccountWriter, request: AppendRequest): Operation
     dispose() {
       for (const file of staged) {
         if (file.fd !== -1) closeSync(file.fd);
-        rmSync(file.path, { force: true });
+        if (!file.placed) rmSync(file.path, { force: true });
       }
     },
   };
@@ -102,7 +104,7 @@ function stage(writer: AccountWriter, message: IncomingMessage): StagedFile {
     const { facts, header } = message.file === null ? writeBytes(fd, message.bytes!) : copyFile(fd, message.file, message.prefix);
     const internalDate = message.internalDate ?? now;
     futimesSync(fd, now / 1000, internalDate / 1000);
-    return { unique, path, fd, facts, header, internalDate };
+    return { unique, path, fd, placed: false, facts, header, internalDate };
   } catch (error) {
     closeSync(fd);
     rmSync(path, { force: true });
@@ -203,6 +205,7 @@ function insert(
   const file = bits === 0 ? `new/${base}` : `cur/${base}:2,${lettersOfBits(bits)}`;
   const target = writer.path(mailbox, file);
   moveInto(staged.path, target);
+  staged.placed = true;
   writer.onUndo(() => rmSync(target, { force: true }));
   writer.syncLater(writer.path(mailbox, folder));
   const contentId = writer.contents.insert(facts, header);
