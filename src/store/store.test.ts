@@ -45,6 +45,16 @@ describe('a new account', () => {
 });
 
 describe('append', () => {
+  it('takes mail for an account that nobody has open, and makes the mailbox', async () => {
+    const target = account();
+    await Promise.all(['one', 'two'].map((subject) => store.deliver(target, 'Lists', [{ message: message(subject), flags: [] }])));
+    expect(readdirSync(join(target.home, 'Maildir/.Lists/new'))).toHaveLength(2);
+    const mail = await store.open(target);
+    expect(uidsOf(mail, 'Lists')).toEqual([1, 2]);
+    mail.release();
+    await expect(store.deliver({ ...target, quota: 1 }, 'Lists', [{ message: message('three'), flags: [] }])).rejects.toThrow('overQuota');
+  });
+
   it('puts a message in the place of another at once', async () => {
     const mail = await store.open(account());
     const { id } = inbox(mail);
