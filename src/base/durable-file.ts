@@ -1,14 +1,51 @@
-import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsync, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+
+export function openFolder(path: string): number {
+  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+}
 
 /** Waits until a folder's entries are on disk. For threads that may block. */
 export function syncFolder(path: string): void {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  const fd = openFolder(path);
   try {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
+}
+
+/** fsyncs under way at once; each takes one of the process's pool of threads. */
+const syncsAtOnce = 4;
+
+/**
+ * Waits until many files or folders are on disk: together, so that they share the disk's flushes. One alone is done at once.
+ * @returns what each failed with, null where it is on disk
+ */
+export function syncAll(fds: readonly number[]): readonly unknown[] | Promise<readonly unknown[]> {
+  const results: unknown[] = fds.map(() => null);
+  if (fds.length < 2) {
+    try {
+      for (const fd of fds) fsyncSync(fd);
+    } catch (error) {
+      results[0] = error;
+    }
+    return results;
+  }
+  return new Promise((resolve) => {
+    let next = 0;
+    let left = fds.length;
+    const one = (): void => {
+      if (next === fds.length) return;
+      const i = next++;
+      fsync(fds[i]!, (error) => {
+        results[i] = error;
+        if (--left === 0) resolve(results);
+        else one();
+      });
+    };
+    for (let n = 0; n < syncsAtOnce; n++) one();
+  });
 }
 
 /** Writes all of `chunks`, however little the system takes at a time. */

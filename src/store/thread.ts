@@ -24,13 +24,14 @@ const thread = new StoreThread(settings, collect({}), (burst) => {
 port.on('message', (first: ToThread) => {
   for (let message: ToThread | undefined = first; message !== undefined; ) {
     if ('close' in message) {
-      thread.close();
-      port.postMessage({ replies: [], hints: [], logs, closed: true } satisfies Burst);
-      port.close();
+      void thread.close().then(() => {
+        port.postMessage({ replies: [], hints: [], logs, closed: true } satisfies Burst);
+        port.close();
+      });
       return;
     }
     thread.take(message);
     message = (receiveMessageOnPort(port) as { message: ToThread } | undefined)?.message;
   }
-  thread.work();
+  void thread.work();
 });

@@ -28,12 +28,13 @@ export const indexName = 'postcote.sqlite';
 /** The index was replaced by another file while we waited for its lock: begin again with that one. */
 export class StaleIndex extends Error {}
 
-/** One mutation. `prepare` and `sync` come before the transaction, `run` inside it. */
+/** One mutation. `prepare` comes before the transaction, `run` inside it. */
 export interface Operation<R = unknown> {
   /** Its commit must survive power loss by itself (STORE, EXPUNGE, MOVE); otherwise the file's name carries what the row says. */
   readonly durable: boolean;
   prepare?(): void;
-  sync?(): void;
+  /** Descriptors that must be on disk before `run`. Called once after `prepare`. */
+  unsynced?(): readonly number[];
   run(): R;
   /** Removes what `prepare` left. Called always, last. */
   dispose?(): void;

@@ -1,4 +1,4 @@
-import { closeSync, constants, fsyncSync, futimesSync, openSync, readSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { closeSync, constants, futimesSync, openSync, readSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeWhole } from '../../base/durable-file.ts';
 import { Fault } from '../../mail/fault.ts';
@@ -61,13 +61,7 @@ export function append(writer: AccountWriter, request: AppendRequest): Operation
       checkRoom(writer);
       for (const message of request.messages) staged.push(stage(writer, message));
     },
-    sync() {
-      for (const file of staged) {
-        fsyncSync(file.fd);
-        closeSync(file.fd);
-        file.fd = -1;
-      }
-    },
+    unsynced: () => staged.map(({ fd }) => fd),
     run: () => place(writer, request, staged),
     dispose() {
       for (const file of staged) {

@@ -1,4 +1,5 @@
-import { syncFolder } from '../../base/durable-file.ts';
+import { closeSync } from 'node:fs';
+import { openFolder, syncAll } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import { isCorrupt, isFull, sqliteFault } from '../../db/open.ts';
 import { Fault } from '../../mail/fault.ts';
@@ -100,6 +101,8 @@ export class StoreThread {
   #wordsTimer: NodeJS.Timeout | null = null;
   #wordsTurn = 0;
   #lastRequest = 0;
+  #working: Promise<void> | null = null;
+  readonly #putOff: (() => void)[] = [];
 
   constructor(settings: StoreSettings, log: Log, send: (burst: Omit<Burst, 'logs'>) => void) {
     this.#settings = settings;
@@ -112,14 +115,30 @@ export class StoreThread {
     this.#waiting.push(...requests);
   }
 
-  /** Runs all that waits. */
-  work(): void {
-    while (this.#waiting.length > 0) this.#round();
+  /** Runs all that waits, and what comes meanwhile. */
+  work(): Promise<void> {
+    this.#working ??= this.#rounds().finally(() => {
+      this.#working = null;
+    });
+    return this.#working;
+  }
+
+  async #rounds(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await this.#round();
+      for (const work of this.#putOff.splice(0)) work();
+    }
     this.#closeOldest();
   }
 
-  close(): void {
-    this.work();
+  /** Runs a slice while no round waits for the disk: now, or after the round. */
+  #between(work: () => void): void {
+    if (this.#working === null) work();
+    else this.#putOff.push(work);
+  }
+
+  async close(): Promise<void> {
+    await this.work();
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#wordsTimer !== null) clearTimeout(this.#wordsTimer);
     for (const { writer } of this.#open.values()) {
@@ -134,7 +153,7 @@ export class StoreThread {
   }
 
   /** Takes from each account what may share a transaction, in order. */
-  #round(): void {
+  async #round(): Promise<void> {
     const pieces: Piece[] = [];
     const replies: Reply[] = [];
     const rest: Request[] = [];
@@ -155,7 +174,7 @@ export class StoreThread {
       else replies.push(piece);
     }
     this.#waiting = rest;
-    this.#run(pieces);
+    await this.#run(pieces);
     const hints: Burst['hints'][number][] = [];
     for (const held of new Set(pieces.map((piece) => piece.held))) {
       const { address } = held.writer;
@@ -182,7 +201,7 @@ export class StoreThread {
     }
   }
 
-  #run(pieces: readonly Piece[]): void {
+  async #run(pieces: readonly Piece[]): Promise<void> {
     const attempt = (piece: Piece, step: () => unknown): void => {
       if (piece.outcome !== null) return;
       try {
@@ -192,7 +211,7 @@ export class StoreThread {
       }
     };
     for (const piece of pieces) attempt(piece, () => piece.operation.prepare?.());
-    for (const piece of pieces) attempt(piece, () => piece.operation.sync?.());
+    await this.#syncFiles(pieces);
     const byAccount = Map.groupBy(pieces, (piece) => piece.held);
     for (const [{ writer }, own] of byAccount) {
       const ready = own.filter((piece) => piece.outcome === null && !('immediate' in piece.operation));
@@ -206,16 +225,41 @@ export class StoreThread {
         });
       }
     }
+    await this.#syncFolders(byAccount);
+  }
+
+  async #syncFiles(pieces: readonly Piece[]): Promise<void> {
+    const waiting = pieces.flatMap((piece) =>
+      piece.outcome === null ? (piece.operation.unsynced?.() ?? []).map((fd) => ({ piece, fd })) : [],
+    );
+    const synced = syncAll(waiting.map(({ fd }) => fd));
+    for (const [i, error] of (synced instanceof Promise ? await synced : synced).entries()) {
+      const { piece } = waiting[i]!;
+      if (error !== null) piece.outcome = { error: sqliteFault(error, piece.held.writer.root) };
+    }
+  }
+
+  async #syncFolders(byAccount: ReadonlyMap<Held, readonly Piece[]>): Promise<void> {
+    const failed = (folder: string, own: readonly Piece[], error: unknown): void => {
+      // What lies in that folder may not be on disk: none of it is acknowledged.
+      this.#log.error({ err: error }, `fsync of ${folder} failed`);
+      for (const piece of own) piece.outcome = { error: new Fault('unavailable', `fsync of ${folder} failed`, { cause: error }) };
+    };
+    const waiting: { folder: string; own: readonly Piece[]; fd: number }[] = [];
     for (const [{ writer }, own] of byAccount) {
       for (const folder of writer.takeFolders()) {
         try {
-          syncFolder(folder);
+          waiting.push({ folder, own, fd: openFolder(folder) });
         } catch (error) {
-          // What lies in that folder may not be on disk: none of it is acknowledged.
-          this.#log.error({ err: error, address: writer.address }, `fsync of ${folder} failed`);
-          for (const piece of own) piece.outcome = { error: new Fault('unavailable', `fsync of ${folder} failed`, { cause: error }) };
+          failed(folder, own, error);
         }
       }
+    }
+    const synced = syncAll(waiting.map(({ fd }) => fd));
+    for (const [i, error] of (synced instanceof Promise ? await synced : synced).entries()) {
+      const { folder, own, fd } = waiting[i]!;
+      closeSync(fd);
+      if (error !== null) failed(folder, own, error);
     }
   }
 
@@ -271,7 +315,7 @@ export class StoreThread {
     if (![...this.#open.values()].some((held) => held.unsettled || held.unread)) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      this.#background();
+      this.#between(() => this.#background());
     }, settleDelay);
   }
 
@@ -294,7 +338,7 @@ export class StoreThread {
       const hints = held.writer.takeHints().map(({ mailbox, modseq }) => ({ account: held.writer.address, mailbox, modseq }));
       if (hints.length > 0) this.#send({ replies: [], hints });
     }
-    if (more) setImmediate(() => this.#background());
+    if (more) setImmediate(() => this.#between(() => this.#background()));
     this.#scheduleWords(wordsDelay);
   }
 
@@ -302,7 +346,7 @@ export class StoreThread {
     if (this.#wordsTimer !== null || ![...this.#open.values()].some((held) => held.unindexed)) return;
     this.#wordsTimer = setTimeout(() => {
       this.#wordsTimer = null;
-      this.#indexWords();
+      this.#between(() => this.#indexWords());
     }, delay);
   }
 
