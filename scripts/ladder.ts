@@ -38,7 +38,8 @@ for (const file of readdirSync(src, { recursive: true }) as string[]) {
     const to = roomOf(target);
     if (to !== undefined && to.name !== from.name && to.rung >= from.rung) complain(`${file}: ${from.name} must not import ${target}`);
   }
-  if (/\.prepare(?:<[^(]*>)?\(\s*['"`]/.test(text) && !file.includes('/tables/') && from.name !== 'db') complain(`${file}: SQL outside a tables folder`);
+  if (/\.prepare(?:<[^(]*>)?\(\s*['"`]/.test(text) && !file.includes('/tables/') && from.name !== 'db')
+    complain(`${file}: SQL outside a tables folder`);
   if (/\bprocess\.(env|argv)\b/.test(text) && from.rung < environmentRung) complain(`${file}: reads the environment`);
   if (text.split('\n').length > 500) complain(`${file}: over 500 lines`);
 }
