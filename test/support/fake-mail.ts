@@ -7,7 +7,7 @@ import { formatAddress, splitAddress } from '../../src/mail/address.ts';
 import { Fault, type FaultKind } from '../../src/mail/fault.ts';
 import type { AccountId } from '../../src/mail/numbers.ts';
 import type { NewQueued, Queue, QueueId } from '../../src/queue/queue.ts';
-import type { AccountStore, MailStore, NewMessage } from '../../src/store/store.ts';
+import type { MailStore } from '../../src/store/store.ts';
 
 /** Whole text of a staged message, latin1. */
 export function textOf(message: Staged): string {
