@@ -1,4 +1,5 @@
 import type { Connection } from '../net/connection.ts';
+import { OpenSessions } from '../net/open-sessions.ts';
 import { type ImapDeps, Session } from './session.ts';
 import type { ImapSettings } from './settings.ts';
 
@@ -11,36 +12,12 @@ export interface ImapService {
 }
 
 export function imapService(settings: ImapSettings, deps: ImapDeps): ImapService {
-  const open = new Map<Session, Promise<void>>();
-  let closing = false;
+  const open = new OpenSessions();
   return {
     get sessions() {
       return open.size;
     },
-
-    async handle(connection) {
-      if (closing) {
-        connection.destroy();
-        return;
-      }
-      const session = new Session(connection, settings, deps);
-      const done = session.run();
-      open.set(session, done);
-      try {
-        await done;
-      } finally {
-        open.delete(session);
-      }
-    },
-
-    async close(deadlineMs) {
-      closing = true;
-      for (const session of open.keys()) session.stop();
-      const late = setTimeout(() => {
-        for (const session of open.keys()) session.connection.destroy();
-      }, deadlineMs);
-      await Promise.allSettled(open.values());
-      clearTimeout(late);
-    },
+    handle: (connection) => open.serve(connection, () => new Session(connection, settings, deps)),
+    close: (deadlineMs) => open.close(deadlineMs),
   };
 }

@@ -2,6 +2,7 @@ import type { SMTPServer } from 'smtp-server';
 import { Fault } from '../mail/fault.ts';
 import type { Connection } from '../net/connection.ts';
 import { networks } from '../net/networks.ts';
+import { OpenSessions } from '../net/open-sessions.ts';
 import { createPolicy } from '../policy/policy.ts';
 import { Rates } from '../policy/rates.ts';
 import { type RoleName, roles } from './roles.ts';
@@ -29,37 +30,13 @@ export function smtpService(settings: SmtpSettings, deps: SmtpDeps): SmtpService
     ]),
   ) as unknown as Record<RoleName, SmtpShared>;
 
-  const open = new Map<SmtpSession, Promise<void>>();
-  let closing = false;
+  const open = new OpenSessions();
   return {
     get sessions() {
       return open.size;
     },
-
-    async handle(connection, name) {
-      if (closing) {
-        connection.destroy();
-        return;
-      }
-      const session = new SmtpSession(connection, roles[name], settings, deps, shared[name]);
-      const done = session.run();
-      open.set(session, done);
-      try {
-        await done;
-      } finally {
-        open.delete(session);
-      }
-    },
-
-    async close(deadlineMs) {
-      closing = true;
-      for (const session of open.keys()) session.stop();
-      const late = setTimeout(() => {
-        for (const session of open.keys()) session.connection.destroy();
-      }, deadlineMs);
-      await Promise.allSettled(open.values());
-      clearTimeout(late);
-    },
+    handle: (connection, name) => open.serve(connection, () => new SmtpSession(connection, roles[name], settings, deps, shared[name])),
+    close: (deadlineMs) => open.close(deadlineMs),
   };
 }
 

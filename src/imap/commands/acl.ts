@@ -4,7 +4,7 @@ import type { Mailbox } from '../../store/store.ts';
 import { command } from '../command.ts';
 import type { Cursor } from '../grammar/cursor.ts';
 import { astring } from '../grammar/format.ts';
-import { mailbox } from '../grammar/mailbox.ts';
+import { mailbox, mailboxOnly } from '../grammar/mailbox.ts';
 import type { Session } from '../session.ts';
 
 /** Who a list may name: an account's address or `anyone`, with `-` to take rights away. RFC 4314 2 @throws Fault syntax */
@@ -57,19 +57,21 @@ export const setAcl = command({
   },
 });
 
+function mailboxAndIdentifier(line: Cursor): { name: string; who: string } {
+  line.space();
+  const name = mailbox(line);
+  line.space();
+  const who = identifier(line);
+  line.end();
+  return { name, who };
+}
+
 /** RFC 4314 3.2 */
 export const deleteAcl = command({
   name: 'DELETEACL',
   states: ['authenticated', 'selected'],
 
-  parse(line) {
-    line.space();
-    const name = mailbox(line);
-    line.space();
-    const who = identifier(line);
-    line.end();
-    return { name, who };
-  },
+  parse: mailboxAndIdentifier,
 
   async run({ name, who }, session) {
     const mail = session.mail!;
@@ -82,13 +84,6 @@ export const deleteAcl = command({
     return;
   },
 });
-
-function mailboxOnly(line: Cursor): string {
-  line.space();
-  const name = mailbox(line);
-  line.end();
-  return name;
-}
 
 /** RFC 4314 3.3 */
 export const getAcl = command({
@@ -110,14 +105,7 @@ export const listRights = command({
   name: 'LISTRIGHTS',
   states: ['authenticated', 'selected'],
 
-  parse(line) {
-    line.space();
-    const name = mailbox(line);
-    line.space();
-    const who = identifier(line);
-    line.end();
-    return { name, who };
-  },
+  parse: mailboxAndIdentifier,
 
   run({ name, who }, session) {
     const mail = session.mail!;

@@ -1,18 +1,13 @@
 import { Fault } from '../../mail/fault.ts';
 import { command } from '../command.ts';
-import { mailbox } from '../grammar/mailbox.ts';
+import { mailboxOnly } from '../grammar/mailbox.ts';
 
 /** RFC 9051 6.3.5 */
 export const deleteMailbox = command({
   name: 'DELETE',
   states: ['authenticated', 'selected'],
 
-  parse(line) {
-    line.space();
-    const name = mailbox(line);
-    line.end();
-    return name;
-  },
+  parse: mailboxOnly,
 
   async run(name, session) {
     const path = session.fromWire(name);

@@ -1,7 +1,7 @@
 import { Fault } from '../../mail/fault.ts';
 import { command } from '../command.ts';
 import { astring } from '../grammar/format.ts';
-import { mailbox } from '../grammar/mailbox.ts';
+import { mailboxOnly } from '../grammar/mailbox.ts';
 import type { Session } from '../session.ts';
 
 const root = 'User quota';
@@ -61,12 +61,7 @@ export const getQuotaRoot = command({
   name: 'GETQUOTAROOT',
   states: ['authenticated', 'selected'],
 
-  parse(line) {
-    line.space();
-    const name = mailbox(line);
-    line.end();
-    return name;
-  },
+  parse: mailboxOnly,
 
   run(name, session) {
     const found = session.mail!.find(session.fromWire(name));

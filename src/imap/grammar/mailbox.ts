@@ -42,3 +42,11 @@ function decodeName(octets: string, utf8: boolean): string {
 export function formatMailbox(name: string, utf8: boolean): string {
   return astring(utf8 ? Buffer.from(name, 'utf8').toString('latin1') : encodeModifiedUtf7(name));
 }
+
+/** The arguments of a command that takes a mailbox and nothing else: `SP mailbox`. */
+export function mailboxOnly(line: Cursor): string {
+  line.space();
+  const name = mailbox(line);
+  line.end();
+  return name;
+}
