@@ -44,3 +44,16 @@ export function markdown(rows: readonly Row[]): string {
   }
   return lines.join('\n');
 }
+
+/** Rows of one work from what was measured of both servers, run by run. */
+export function rowsOf<M>(work: string, ours: readonly M[], peer: readonly M[], peerName: string) {
+  return (unit: string, higher: boolean, target: number | null, pick: (measured: M) => number): Row => ({
+    work,
+    unit,
+    higher,
+    target,
+    ours: ours.map(pick),
+    peer: peer.map(pick),
+    peerName,
+  });
+}

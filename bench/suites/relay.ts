@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type BenchSink, startBenchSink } from '../drivers/sink.ts';
 import { remoteDomain, type SmtpLoad, smtpLoad } from '../drivers/smtp.ts';
 import { cpuOf } from '../process.ts';
-import { median, type Row } from '../report.ts';
+import { median, type Row, rowsOf } from '../report.ts';
 import { dovecotInstalled, startDovecot } from '../servers/dovecot.ts';
 import { freePorts } from '../servers/ports.ts';
 import { startPostcote } from '../servers/postcote.ts';
@@ -123,15 +123,7 @@ smtp_tls_session_cache_database = btree:\${data_directory}/smtp_scache
         if (peer !== null) b.push(await measure(peer, sink, work, scale));
       }
       await sink.close();
-      const row = (unit: string, higher: boolean, target: number | null, pick: (m: Measured) => number): Row => ({
-        work: work.name,
-        unit,
-        higher,
-        target,
-        ours: a.map(pick),
-        peer: b.map(pick),
-        peerName: peer?.name ?? '',
-      });
+      const row = rowsOf(work.name, a, b, peer?.name ?? '');
       const connections = (list: readonly Measured[]): string =>
         list.length === 0 ? '–' : median(list.map((m) => m.connections)).toFixed(0);
       rows.push(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type SmtpLoad, smtpLoad } from '../drivers/smtp.ts';
 import { cpuOf, watchMemory } from '../process.ts';
-import { median, type Row } from '../report.ts';
+import { median, type Row, rowsOf } from '../report.ts';
 import { account, type BenchServer } from '../servers/server.ts';
 
 interface Work {
@@ -126,15 +126,7 @@ export async function smtpSuite(ours: BenchServer, peer: BenchServer | null, run
       a.push(await measure(ours, work, scale));
       if (peer !== null) b.push(await measure(peer, work, scale));
     }
-    const row = (unit: string, higher: boolean, target: number | null, pick: (m: Measured) => number): Row => ({
-      work: work.name,
-      unit,
-      higher,
-      target,
-      ours: a.map(pick),
-      peer: b.map(pick),
-      peerName: peer?.name ?? '',
-    });
+    const row = rowsOf(work.name, a, b, peer?.name ?? '');
     rows.push(
       {
         ...row('messages/s', true, work.target, (m) => m.rate),
