@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { Fault } from '../mail/fault.ts';
 import type { Dns } from '../net/dns.ts';
 import type { Route } from './route.ts';
@@ -90,4 +91,10 @@ async function addressesOf(name: string, dns: Dns): Promise<{ list: string[]; au
   const failed = answers.find((answer) => answer.status === 'rejected');
   if (list.length === 0 && failed !== undefined) throw failed.reason;
   return { list, authenticated: good.filter((answer) => answer.records.length > 0).every((answer) => answer.authenticated) };
+}
+
+/** An address of this machine's, on the port that MX hosts listen on. */
+export function isOwnAddress(address: string, port: number): boolean {
+  if (port !== 25) return false;
+  return Object.values(networkInterfaces()).some((list) => list?.some((own) => own.address === address && !own.internal));
 }

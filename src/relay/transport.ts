@@ -1,4 +1,3 @@
-import { networkInterfaces } from 'node:os';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
@@ -10,7 +9,7 @@ import { Broken, type SmtpClient } from './client.ts';
 import { type ConnectDeps, openSession, Unusable } from './connector.ts';
 import { type Content, inspect } from './content.ts';
 import { DotGate } from './dot-gate.ts';
-import { type HostAddress, hostsOf, NoHosts } from './hosts.ts';
+import { type HostAddress, hostsOf, isOwnAddress, NoHosts } from './hosts.ts';
 import type { MtaSts } from './mta-sts.ts';
 import { commandsFor } from './parameters.ts';
 import { Pool } from './pool.ts';
@@ -296,12 +295,6 @@ function poolKey(route: Route, host: HostAddress, policy: HostPolicy, credential
   return [route.protocol, host.host, host.address, route.port, route.host, policy.level, proof, credentials?.user ?? '', source ?? ''].join(
     ' ',
   );
-}
-
-/** An address of this machine's, on the port that MX hosts listen on. */
-function isOwnAddress(address: string, port: number): boolean {
-  if (port !== 25) return false;
-  return Object.values(networkInterfaces()).some((list) => list?.some((own) => own.address === address && !own.internal));
 }
 
 export function relayTransport(settings: RelaySettings, deps: RelayDeps): RelayTransport {

@@ -7,6 +7,7 @@ import { type ImapSettings, imapDefaults } from '../imap/settings.ts';
 import type { DnsSettings } from '../net/dns-resolver.ts';
 import { defaultPop3Settings, type Pop3Settings } from '../pop3/settings.ts';
 import { defaultQueueSettings, type QueueSettings } from '../queue/settings.ts';
+import type { CallAheadSettings } from '../relay/call-ahead.ts';
 import { defaultRelaySettings, isTlsLevel, type RelaySettings, type TlsLevel } from '../relay/settings.ts';
 import { defaultSmtpSettings, type SmtpSettings } from '../smtp/settings.ts';
 import { type StoreSettings, storeDefaults } from '../store/settings.ts';
@@ -62,6 +63,11 @@ export const relaySlice = (config: Config): RelaySettings => ({
   tlsCa: config['relay.tls_ca_file'] === '' ? [] : [readFileSync(config['relay.tls_ca_file'], 'utf8')],
   mtaSts: config['relay.mta_sts'],
   bindAddress: config['relay.bind_address'],
+});
+
+export const callAheadSlice = (config: Config): CallAheadSettings => ({
+  positiveTtl: config['relay.verify_positive_ttl'],
+  negativeTtl: config['relay.verify_negative_ttl'],
 });
 
 export const localAliasSlice = (config: Config): LocalAliasSettings => ({

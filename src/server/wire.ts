@@ -13,6 +13,7 @@ import type { LimitReached } from '../net/connection-limits.ts';
 import { createDns } from '../net/dns-resolver.ts';
 import { pop3Service } from '../pop3/service.ts';
 import { TraceLog } from '../queue/trace-log.ts';
+import { CallAhead } from '../relay/call-ahead.ts';
 import { smtpService } from '../smtp/service.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Bus } from './bus.ts';
@@ -23,8 +24,20 @@ import { localAliases } from './local-aliases.ts';
 import { startPickup } from './local-submission.ts';
 import { meteredAuthenticator, meteredDelivery, sessions } from './metered.ts';
 import { startOutbound } from './outbound.ts';
-import { relayDomains, withRelayDomains } from './relay-domains.ts';
-import { authSlice, directorySlice, dnsSlice, imapSlice, localAliasSlice, pop3Slice, smtpSlice, stagingDir, storeSlice } from './slices.ts';
+import { type RelayDomains, relayDomains, withRelayDomains } from './relay-domains.ts';
+import {
+  authSlice,
+  callAheadSlice,
+  directorySlice,
+  dnsSlice,
+  imapSlice,
+  localAliasSlice,
+  pop3Slice,
+  relaySlice,
+  smtpSlice,
+  stagingDir,
+  storeSlice,
+} from './slices.ts';
 import type { ListenerName } from './sockets.ts';
 import { throttleChannel } from './throttle-channel.ts';
 
@@ -57,12 +70,21 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
   clearStaging(stagingDir(config));
   const accounts = openDirectory(directorySlice(config), log);
   const srs = { secret: accounts.secret('srs'), now: () => clock.now() };
-  let relayed = relayDomains(config['relay.domains'], config['relay.recipients']);
+  const dns = createDns(dnsSlice(config), clock);
+  const relayedOf = (now: Config): RelayDomains => {
+    const ahead = now['relay.verify_recipients']
+      ? new CallAhead(relaySlice(now), callAheadSlice(now), { dns, log, now: () => clock.now() })
+      : null;
+    return relayDomains(now['relay.domains'], now['relay.recipients'], {
+      callAhead: ahead && ((address) => ahead.ask(address)),
+      undecided: now['relay.verify_undecided'],
+    });
+  };
+  let relayed = relayedOf(config);
   let localNames = localAliasSlice(config);
   const aliases = localAliases({ hostname: config.hostname, settings: () => localNames, log });
   const directory = withSrs(aliases.over(withRelayDomains(accounts, () => relayed)), srs);
   const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus) });
-  const dns = createDns(dnsSlice(config), clock);
   const outbound = startOutbound(config, { clock, log, dns, directory, store, srs, aliases });
   const { queue } = outbound;
   trace.attach(outbound.queue.thread);
@@ -106,7 +128,7 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
     replace(next) {
       outbound.replace(next);
       localNames = localAliasSlice(next);
-      relayed = relayDomains(next['relay.domains'], next['relay.recipients']);
+      relayed = relayedOf(next);
       former.push(...Object.values(services));
       delivery = deliveryOf(next);
       services = build(next);

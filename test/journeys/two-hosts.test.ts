@@ -173,6 +173,28 @@ describe('two hosts', () => {
     transport.close();
   });
 
+  it('ask each other as backup MX whether an address exists', async () => {
+    dns.zone['example1.jp MX'] = [
+      { preference: 10, exchange: 'mail.example1.jp' },
+      { preference: 20, exchange: 'mail.example2.jp' },
+    ];
+    const backup = { 'relay.domains': ['example1.jp'], 'relay.verify_recipients': true, 'relay.verify_undecided': 'defer' };
+    const [one, two] = [await start(1), await start(2, backup)];
+    const transport = createTransport({ host: '127.0.0.3', port: two.port('smtp'), tls: { rejectUnauthorized: false } });
+    const mail = { from: 'stranger@elsewhere.example', subject: 'by the backup', text: 'x' };
+    await expect(transport.sendMail({ ...mail, to: 'nobody@example1.jp' })).rejects.toThrow(/550 5\.1\.1/);
+    await transport.sendMail({ ...mail, to: 'user1@example1.jp' });
+    expect(await newest(one, 'user1@example1.jp')).toMatchObject({ subject: 'by the backup' });
+    await one.close();
+    hosts.delete(1);
+    await expect(transport.sendMail({ ...mail, to: 'user2@example1.jp' })).rejects.toThrow(/451 4\.3\.0/);
+    // What is remembered is taken all the same, and waits.
+    await transport.sendMail({ ...mail, to: 'user1@example1.jp' });
+    two.server.reload({ ...two.settings, ...backup, 'relay.verify_undecided': 'accept' });
+    await transport.sendMail({ ...mail, to: 'user2@example1.jp' });
+    transport.close();
+  });
+
   it('report success to who asks for it', async () => {
     const [one] = [await start(1), await start(2)];
     const transport = createTransport({

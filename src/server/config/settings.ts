@@ -287,9 +287,27 @@ export const settings = {
   'relay.recipients': row(
     list('addresses'),
     [],
-    'Addresses that exist in `relay.domains`; a domain with none here takes them all, which makes bounces to strangers.',
+    'Addresses that exist in `relay.domains`; a domain with none here takes them all, which makes bounces to strangers, unless they are verified.',
     { known: 'relay_recipient_maps' },
   ),
+  'relay.verify_recipients': row(
+    bool,
+    false,
+    'Ask the better MX of a relay domain without a list whether an address exists, by RCPT with a null sender.',
+    { known: 'reject_unverified_recipient' },
+  ),
+  'relay.verify_undecided': row(
+    oneOf('accept', 'defer'),
+    'accept',
+    'What becomes of mail for an address while that MX gives no answer: taken, as a backup MX should, or put off.',
+    { known: 'unverified_recipient_tempfail_action' },
+  ),
+  'relay.verify_positive_ttl': row(time, day, 'How long it is remembered that an address exists.', {
+    known: 'address_verify_positive_expire_time',
+  }),
+  'relay.verify_negative_ttl': row(time, 10 * minute, 'How long it is remembered that an address does not.', {
+    known: 'address_verify_negative_expire_time',
+  }),
   'relay.port': row(integer(1, 65_535), 25, 'Port of MX hosts.', { known: 'smtp_tcp_port' }),
   'relay.password_file': row(optionalPath, '', 'Logins at next hops, lines `NEXTHOP USER:PASSWORD`; "" = none.', {
     known: 'smtp_sasl_password_maps',
