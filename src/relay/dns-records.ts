@@ -47,6 +47,7 @@ export function recordsOf(domain: string, keys: readonly DkimKey[], { hostname, 
     },
     ...(http === null ? [] : stsRecords(domain, hostname, http)),
     { name: `_smtp._tls.${domain}`, type: 'TXT', value: `v=TLSRPTv1; rua=mailto:postmaster@${domain}`, says: 'TLS-RPT: where reports go' },
+    ...(http === null ? [] : autoconfigRecords(domain, hostname, http)),
     ...services.map(([service, name, rfc]) => {
       const port = ports[service];
       const value = port === null ? '0 0 0 .' : `${service.endsWith('s') ? 0 : 10} 1 ${port} ${hostname}.`;
@@ -70,6 +71,25 @@ function stsRecords(domain: string, hostname: string, http: string): DnsRecord[]
       type: 'CNAME',
       value: `${hostname}.`,
       says: `where it is: a web server with a certificate for that name, which passes the path on to http://${http}`,
+    },
+  ];
+}
+
+/** Where mail programs look first when somebody types in an address. */
+function autoconfigRecords(domain: string, hostname: string, http: string): DnsRecord[] {
+  const proxy = (path: string): string => `a web server with a certificate for that name, which passes ${path} on to http://${http}`;
+  return [
+    {
+      name: `autoconfig.${domain}`,
+      type: 'CNAME',
+      value: `${hostname}.`,
+      says: `Thunderbird and others set themselves up: ${proxy('/mail/config-v1.1.xml')}`,
+    },
+    {
+      name: `autodiscover.${domain}`,
+      type: 'CNAME',
+      value: `${hostname}.`,
+      says: `Outlook too: ${proxy('/autodiscover/autodiscover.xml')}`,
     },
   ];
 }

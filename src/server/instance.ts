@@ -5,6 +5,7 @@ import { type ConnectionLimitSettings, ConnectionLimits } from '../net/connectio
 import { type Listener, listen } from '../net/listener.ts';
 import { isLoopback, networks } from '../net/networks.ts';
 import { TlsContexts, type TlsSettings } from '../net/tls.ts';
+import { clientPorts } from './autoconfig.ts';
 import type { Bus } from './bus.ts';
 import type { Config } from './config/settings.ts';
 import { httpListener } from './http.ts';
@@ -44,7 +45,9 @@ export async function startInstance({ config, tls, ticketKeys, listeners, bus, l
     for (const { name, host, port, fd, socket } of listeners) {
       const place = { ...(fd === undefined ? {} : { fd }), ...(socket === undefined ? {} : { socket }) };
       if (name === 'http') {
-        open.push(await httpListener(place, { samples, healthy: () => stopping === null, hostname: config.hostname, log }));
+        const serves = (domain: string): Promise<boolean> => rooms.serves(domain);
+        const ports = clientPorts(listeners, true);
+        open.push(await httpListener(place, { samples, healthy: () => stopping === null, hostname: config.hostname, ports, serves, log }));
         continue;
       }
       const settings = { name, host, port, tls: listenerKinds[name].tls, backlog: config['listen.backlog'], ...place };

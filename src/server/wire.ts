@@ -51,6 +51,8 @@ export interface Rooms {
   handle(name: ListenerName, connection: Connection): Promise<void>;
   /** What a client that is one too many is told. */
   refusal(name: ListenerName, limit: LimitReached): string;
+  /** Whether a domain's mailboxes are here. */
+  serves(domain: string): Promise<boolean>;
   /** New sessions get the new settings, open ones keep theirs. */
   replace(config: Config): void;
   close(deadlineMs: number): Promise<void>;
@@ -125,6 +127,7 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
       return handlers[name as keyof typeof handlers](connection);
     },
     refusal: (name) => refusals[name] ?? '',
+    serves: async (domain) => (await accounts.domain(domain)) !== null,
     replace(next) {
       outbound.replace(next);
       localNames = localAliasSlice(next);

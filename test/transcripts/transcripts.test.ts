@@ -9,7 +9,7 @@ import { inDomain, layOutMessages, parseTranscript, runTranscript, type Transcri
  * Every dialogue of these folders, against the whole server; those of several clients also where another worker may serve one of
  * them. Dialogues share a server and have accounts of their own in it; one that changes settings has a server of its own.
  */
-for (const folder of ['smtp', 'imap', 'pop3'] as const) {
+for (const folder of ['smtp', 'imap', 'pop3', 'http'] as const) {
   const dir = join(import.meta.dirname, folder);
   const files = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.txt'));
   if (files.length === 0) continue;

@@ -2,8 +2,11 @@ import { join } from 'node:path';
 import { createDns } from '../../net/dns-resolver.ts';
 import { keysOf } from '../../relay/dkim.ts';
 import { checkRecord, recordsOf, zoneLine } from '../../relay/dns-records.ts';
+import { clientPorts, isLoopback } from '../../server/autoconfig.ts';
 import type { Config } from '../../server/config/settings.ts';
+import { parseHostPort } from '../../server/config/types.ts';
 import { dnsSlice } from '../../server/slices.ts';
+import { type ListenerName, listenerKinds } from '../../server/sockets.ts';
 import type { CommandFile } from '../command.ts';
 import { Exit, exitCodes } from '../exit.ts';
 
@@ -43,17 +46,9 @@ export const dns: CommandFile = (program, cli) => {
 };
 
 function portsOf(config: Config) {
-  const port = (list: readonly string[]): number | null => {
-    const outside = list.find((at) => !/^(127\.|\[::1\]|localhost)/.test(at));
-    return outside === undefined ? null : Number(outside.slice(outside.lastIndexOf(':') + 1));
-  };
-  return {
-    submission: port(config['listen.submission']),
-    submissions: port(config['listen.submissions']),
-    imap: port(config['listen.imap']),
-    imaps: port(config['listen.imaps']),
-    pop3: port(config['listen.pop3']),
-    pop3s: port(config['listen.pop3s']),
-    managesieve: port(config['listen.managesieve']),
-  };
+  const listeners = (Object.keys(listenerKinds) as ListenerName[]).flatMap((name) =>
+    config[`listen.${name}`].map((at) => ({ name, ...parseHostPort(at) })),
+  );
+  const sieve = config['listen.managesieve'].map(parseHostPort).find(({ host }) => !isLoopback(host));
+  return { ...clientPorts(listeners, false), managesieve: sieve?.port ?? null };
 }

@@ -109,7 +109,7 @@ export const settings = {
   'listen.pop3s': listen(['*:995'], 2995, 'POP3, TLS from the first octet.', 'service pop3-login'),
   'listen.managesieve': listen(['*:4190'], 4190, 'ManageSieve; kept for it, nothing listens there yet.', 'service managesieve-login'),
   'listen.lmtp': listen([], null, 'LMTP for mail that another server has accepted.', 'service lmtp'),
-  'listen.http': listen(['127.0.0.1:8025'], 8025, '/healthz, /metrics and the MTA-STS policy.'),
+  'listen.http': listen(['127.0.0.1:8025'], 8025, '/healthz, /metrics, the MTA-STS policy, autoconfig and autodiscover.'),
   'listen.backlog': row(integer(1, 65_535), 1024, 'Connections the system holds until they are taken.', { known: 'inet_listener backlog' }),
   'listen.haproxy_trusted_networks': row(networks, [], 'From these a PROXY protocol header (v1 or v2) is required and believed.', {
     known: 'smtpd_upstream_proxy_protocol, haproxy_trusted_networks',
