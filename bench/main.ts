@@ -1,16 +1,18 @@
 // npm run bench [smtp|imap|pop3|relay|auth|idle …] [--peer postfix|dovecot|none] [--runs 3] [--scale 1] [--only W1] [--json]
+//   imap: [--parts small,logins,rebuild,large] [--fill append|smtp|maildir]
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fillWays } from './drivers/fill.ts';
 import { holds, markdown, type Row, ratio } from './report.ts';
 import { dovecotInstalled, startDovecot } from './servers/dovecot.ts';
 import { startPostcote } from './servers/postcote.ts';
 import { postfixInstalled, startPostfix } from './servers/postfix.ts';
 import type { BenchServer } from './servers/server.ts';
 import { idleSuite } from './suites/idle.ts';
-import { imapSuite } from './suites/imap.ts';
+import { imapParts, imapSuite } from './suites/imap.ts';
 import { pop3Suite } from './suites/pop3.ts';
 import { relaySuite } from './suites/relay.ts';
 import { smtpSuite } from './suites/smtp.ts';
@@ -26,6 +28,9 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
+    /** Of the suite imap. */
+    parts: { type: 'string', default: imapParts.join() },
+    fill: { type: 'string', default: 'append' },
     /** Where the servers' folders go: a disk like the one mail will lie on, not a memory file system. */
     dir: { type: 'string', default: process.env.BENCH_DIR ?? (process.platform === 'linux' ? '/var/tmp' : tmpdir()) },
   },
@@ -34,6 +39,10 @@ const suites = positionals.length > 0 ? positionals : ['smtp'];
 const runs = Number(values.runs);
 const scale = Number(values.scale);
 const only = new RegExp(values.only, 'i');
+const imapOptions = {
+  parts: imapParts.filter((part) => values.parts.split(',').includes(part)),
+  fill: fillWays.find((way) => way === values.fill) ?? 'append',
+};
 const withPeer = values.peer !== 'none';
 
 const root = mkdtempSync(join(values.dir, 'postcote-bench-'));
@@ -97,7 +106,8 @@ try {
     } else if (suite === 'imap' || suite === 'pop3' || suite === 'idle') {
       dovecot ??= withPeer && dovecotInstalled() ? await startDovecot(join(root, 'dovecot'), accounts, certificate) : null;
       if (dovecot !== null && !started.includes(dovecot)) started.push(dovecot);
-      if (suite === 'imap') rows.push(...(await imapSuite(ours, dovecot, runs, scale, only)));
+      if (suite === 'imap')
+        rows.push(...(await imapSuite(ours, dovecot, runs, scale, only, { ...imapOptions, stock: join(root, 'stock') })));
       if (suite === 'pop3') rows.push(...(await pop3Suite(ours, dovecot, runs, scale)));
       if (suite === 'idle') rows.push(...(await idleSuite(ours, dovecot, runs, scale)));
     } else if (suite === 'relay') {

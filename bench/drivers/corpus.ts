@@ -53,7 +53,9 @@ export function message(n: number, size = 4096): Buffer {
     octets += line.length + 2;
   }
   if (n % 100 === 7) lines.push('here the needle lies in the hay');
-  const html = `<html><body>${lines.map((line) => `<p>${line}</p>`).join('\r\n')}</body></html>`.slice(0, Math.max(200, size - octets));
+  const html = `<html><body>${lines.map((line) => `<p>${line}</p>`).join('\r\n')}</body></html>`
+    .slice(0, Math.max(200, size - octets))
+    .replace(/\r$/, '');
   const boundary = `b${n}=_x`;
   return Buffer.from(
     [

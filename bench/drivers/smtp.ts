@@ -18,6 +18,8 @@ export interface SmtpLoad {
   readonly login: boolean;
   /** Recipients in so many other domains instead of accounts: `remoteDomain`. */
   readonly destinations?: number;
+  /** One for all, instead of the accounts. */
+  readonly recipient?: string;
 }
 
 /** Domain n of those that mail goes out to. */
@@ -109,7 +111,8 @@ async function run(load: SmtpLoad): Promise<SmtpLoaded> {
       for (let i = 0; i < load.perConnection && next < load.messages; i++) {
         const n = next++;
         const from = load.login ? account(0) : `sender@driver.test`;
-        const to = load.destinations === undefined ? account(n % load.accounts) : `u${n}@${remoteDomain(n % load.destinations)}`;
+        const local = load.recipient ?? account(n % load.accounts);
+        const to = load.destinations === undefined ? local : `u${n}@${remoteDomain(n % load.destinations)}`;
         socket.write(`MAIL FROM:<${from}>\r\nRCPT TO:<${to}>\r\nDATA\r\n`);
         await reply();
         const rcpt = await reply();

@@ -1,7 +1,7 @@
 // Debian's Dovecot with users in SQLite, in folders of its own.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts, greeting } from './ports.ts';
 import { account, type BenchServer, domain, password } from './server.ts';
@@ -105,6 +105,12 @@ service auth {
     },
     ports: { imap, imaps, pop3 },
     maildir: (name) => join(dir('mail'), domain, name.split('@')[0]!, 'Maildir'),
+    async dropIndex(name) {
+      await end();
+      const maildir = join(dir('mail'), domain, name.split('@')[0]!, 'Maildir');
+      for (const file of readdirSync(maildir)) if (file.startsWith('dovecot.index')) rmSync(join(maildir, file), { recursive: true });
+      await start();
+    },
     async restart(keep = false) {
       await end();
       for (let n = 0; !keep && n < accounts; n++)

@@ -86,6 +86,16 @@ ${options.extra ?? ''}
     },
     ports: { smtp, submission, imap, imaps, pop3 },
     maildir: (name) => join(root, 'mail', domain, name.split('@')[0]!, 'Maildir'),
+    async loopDelay() {
+      const text = await (await fetch(`http://127.0.0.1:${http}/metrics`)).text();
+      return Number(/^postcote_event_loop_delay_seconds_max (.*)$/m.exec(text)?.[1] ?? Number.NaN) * 1000;
+    },
+    async dropIndex(name) {
+      await end();
+      const home = join(root, 'mail', domain, name.split('@')[0]!);
+      for (const suffix of ['', '-wal', '-shm']) rmSync(join(home, `postcote.sqlite${suffix}`), { force: true });
+      await start();
+    },
     async restart(keep = false) {
       await end();
       for (let n = 0; !keep && n < accounts; n++)

@@ -12,6 +12,10 @@ export interface BenchServer {
   };
   /** Where an account's INBOX lies: the folder with tmp, new and cur. */
   maildir(account: string): string;
+  /** Milliseconds the event loop of the worst worker was held at most since this was asked last; some 10 when it had nothing to do. */
+  loopDelay?(): Promise<number>;
+  /** Removes the index of an account, while the server is stopped. */
+  dropIndex?(account: string): Promise<void>;
   /** Stops and starts it; all mail of all accounts is removed in between unless `keep`. */
   restart(keep?: boolean): Promise<void>;
   stop(): Promise<void>;

@@ -1,79 +1,57 @@
 // IMAP: the rows of PEERS on mailboxes of 10,000 and 100,000 messages, one client per measure unless said.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { large, message } from '../drivers/corpus.ts';
+import { type FillWay, fill, fillBySmtp, fillMaildir } from '../drivers/fill.ts';
 import { ImapClient } from '../drivers/imap.ts';
+import { Measures, rowsOfMeasures } from '../measures.ts';
 import type { Row } from '../report.ts';
 import { account, type BenchServer, password } from '../servers/server.ts';
+import { largeMailbox } from './imap-large.ts';
+import { rebuild } from './imap-rebuild.ts';
 
-interface Measure {
-  readonly work: string;
-  readonly unit: 'ms' | '/s' | 'MB/s';
-  readonly target: number | null;
-  /** One value per run, for one server. */
-  readonly values: number[];
-}
+export const imapParts = ['small', 'logins', 'rebuild', 'large'] as const;
+export type ImapPart = (typeof imapParts)[number];
 
-const now = (): number => performance.now();
-
-async function timed(run: () => Promise<unknown>): Promise<number> {
-  const start = now();
-  await run();
-  return now() - start;
-}
-
-export async function fill(server: BenchServer, user: string, mailbox: string, count: number, size = 4096): Promise<number> {
-  const clients = await Promise.all(
-    Array.from({ length: 8 }, async () => {
-      const client = await ImapClient.open(server.ports.imap!);
-      await client.login(user, password);
-      return client;
-    }),
-  );
-  let next = 0;
-  const elapsed = await timed(() =>
-    Promise.all(
-      clients.map(async (client) => {
-        while (next < count) {
-          const batch: Promise<string>[] = [];
-          for (let k = 0; k < 8 && next < count; k++) batch.push(client.append(mailbox, message(next++, size)));
-          await Promise.all(batch);
-        }
-      }),
-    ),
-  );
-  for (const client of clients) client.close();
-  return elapsed;
+export interface ImapOptions {
+  readonly parts: readonly ImapPart[];
+  readonly fill: FillWay;
+  /** A folder for messages that all mailboxes share, below the bench's own. */
+  readonly stock: string;
 }
 
 const thunderbird =
   'UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (From To Cc Bcc Resent-Message-ID Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type Reply-To)]';
+const listed = 'FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)';
+
+/** A client of an account, logged in. */
+export async function openClient(server: BenchServer, user: string, mailbox = 'INBOX', tls = false): Promise<ImapClient> {
+  const client = await ImapClient.open(tls ? server.ports.imaps! : server.ports.imap!, tls);
+  await client.login(user, password);
+  if (mailbox !== '') await client.command(`SELECT ${mailbox}`);
+  return client;
+}
+
+async function filled(m: Measures, user: string, count: number, { fill: way, stock }: ImapOptions): Promise<void> {
+  if (way === 'maildir') return fillMaildir(m.server, user, count, stock);
+  // No peer of these takes SMTP.
+  if (way === 'smtp' && m.server.ports.smtp !== undefined)
+    await m.rate('fill by SMTP, 20 connections', null, count, () => fillBySmtp(m.server, user, count));
+  else await m.rate('fill by APPEND, 8 connections', null, count, () => fill(m.server, user, 'INBOX', count));
+}
 
 /** Everything on one account of one server, once. */
-async function once(
-  server: BenchServer,
-  run: number,
-  count: number,
-  put: (work: string, unit: Measure['unit'], target: number | null, value: number) => void,
-): Promise<void> {
+async function smallMailbox(m: Measures, run: number, count: number, options: ImapOptions): Promise<void> {
+  const { server } = m;
   const user = account(run);
-  const name = (text: string): string => (count === 10_000 ? text : `${count} messages: ${text}`);
-  const open = async (tls = false, mailbox = 'INBOX'): Promise<ImapClient> => {
-    const client = await ImapClient.open(tls ? server.ports.imaps! : server.ports.imap!, tls);
-    await client.login(user, password);
-    if (mailbox !== '') await client.command(`SELECT ${mailbox}`);
-    return client;
-  };
-  const filled = await fill(server, user, 'INBOX', count);
-  put(name('fill by APPEND, 8 connections'), '/s', null, (count / filled) * 1000);
+  const open = (tls = false, mailbox = 'INBOX'): Promise<ImapClient> => openClient(server, user, mailbox, tls);
+  await filled(m, user, count, options);
   let client = await open();
-  const measure = async (text: string, target: number | null, command: string, repeat = 5): Promise<void> => {
-    const times: number[] = [];
-    for (let k = 0; k < repeat; k++) times.push(await timed(() => client.command(command)));
-    times.sort((a, b) => a - b);
-    put(name(text), 'ms', target, times[times.length >> 1]!);
-  };
-  await measure('ENVELOPE BODYSTRUCTURE first time', 0.3, 'FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)', 1);
-  await measure('ENVELOPE BODYSTRUCTURE again', 1, 'FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)', 3);
+  const measure = (text: string, target: number | null, command: string, repeat = 5): Promise<void> =>
+    m.time(text, target, () => client.command(command), repeat);
+  await measure('SEARCH SUBJECT right after the fill', null, 'SEARCH SUBJECT copper', 1);
+  await measure('SEARCH BODY right after the fill', null, 'SEARCH BODY needle', 1);
+  await measure('ENVELOPE BODYSTRUCTURE first time', 0.3, listed, 1);
+  await measure('ENVELOPE BODYSTRUCTURE again', 1, listed, 3);
   await measure('Thunderbird header fetch first time', 0.3, `UID FETCH 1:* (${thunderbird})`, 1);
   await measure('Thunderbird header fetch again', 1.2, `UID FETCH 1:* (${thunderbird})`, 3);
   // Stamps of a folder that changed less than two seconds ago prove nothing, to either server.
@@ -81,14 +59,10 @@ async function once(
   await client.command('SELECT INBOX');
   await measure('SELECT warm', 1, 'SELECT INBOX', 9);
   await measure('FETCH 1:* (UID FLAGS)', 1, 'FETCH 1:* (UID FLAGS)');
-  client.close();
+  await client.command('LOGOUT');
   await server.restart(true);
   client = await open(false, '');
   await measure('SELECT after restart', 0.3, 'SELECT INBOX', 1);
-  if (count > 10_000) {
-    client.close();
-    return;
-  }
   for (const [what, target] of [
     ['FROM Tanaka', 0.3],
     ['SUBJECT copper', 0.3],
@@ -97,121 +71,100 @@ async function once(
   ] as const) {
     await measure(`SEARCH ${what}`, target, `SEARCH ${what}`, 3);
   }
-  await measure('SORT date', 1, 'SORT (DATE) UTF-8 ALL', 3).catch(() => put('SORT date', 'ms', 1, Number.NaN));
-  await measure('THREAD=REFERENCES', 1, 'THREAD REFERENCES UTF-8 ALL', 3).catch(() => put('THREAD=REFERENCES', 'ms', 1, Number.NaN));
-  const before = client.received;
-  const body = await timed(() => client.command('FETCH 1:* BODY.PEEK[]'));
-  put(name('FETCH BODY.PEEK[] all'), 'MB/s', 0.7, (client.received - before) / body / 1000);
+  await measure('SORT date', 1, 'SORT (DATE) UTF-8 ALL', 3);
+  await measure('THREAD=REFERENCES first time', null, 'THREAD REFERENCES UTF-8 ALL', 1);
+  await measure('THREAD=REFERENCES', 1, 'THREAD REFERENCES UTF-8 ALL', 3);
+  const octets = async (text: string, target: number, from: ImapClient, command: string, repeat = 1): Promise<void> => {
+    const rates: number[] = [];
+    const cost = await m.cost(async () => {
+      for (let n = 0; n < repeat; n++) {
+        const before = from.received;
+        const start = performance.now();
+        await from.command(command);
+        rates.push((from.received - before) / (performance.now() - start) / 1000);
+      }
+    });
+    rates.sort((a, b) => a - b);
+    m.put(text, 'MB/s', target, rates[repeat >> 1]!, cost);
+  };
+  await octets('FETCH BODY.PEEK[] all', 0.7, client, 'FETCH 1:* BODY.PEEK[]');
   const secure = await open(true);
-  const secureTime = await timed(() => secure.command('FETCH 1:* BODY.PEEK[]'));
-  put(name('FETCH BODY.PEEK[] all, TLS'), 'MB/s', 1, secure.received / secureTime / 1000);
-  await client.append('Big', large(20_000_000)).catch(async () => {
-    await client.command('CREATE Big');
-    await client.append('Big', large(20_000_000));
-  });
+  await octets('FETCH BODY.PEEK[] all, TLS', 1, secure, 'FETCH 1:* BODY.PEEK[]');
+  await client.command('CREATE Big');
+  await client.append('Big', large(20_000_000));
   await client.command('SELECT Big');
   await secure.command('SELECT Big');
-  for (const [one, text, target] of [
-    [client, 'FETCH one of 20 MB', 0.7],
-    [secure, 'FETCH one of 20 MB, TLS', 1],
-  ] as const) {
-    const rates: number[] = [];
-    for (let k = 0; k < 5; k++) {
-      const start = one.received;
-      const time = await timed(() => one.command('FETCH 1 BODY.PEEK[]'));
-      rates.push((one.received - start) / time / 1000);
-    }
-    rates.sort((a, b) => a - b);
-    put(name(text), 'MB/s', target, rates[2]!);
-  }
+  await octets('FETCH one of 20 MB', 0.7, client, 'FETCH 1 BODY.PEEK[]', 7);
+  await octets('FETCH one of 20 MB, TLS', 1, secure, 'FETCH 1 BODY.PEEK[]', 7);
   secure.close();
   await client.command('SELECT INBOX');
-  put(name('STORE 1:10000'), '/s', 1, (count / (await timed(() => client.command('STORE 1:* +FLAGS (\\Flagged)')))) * 1000);
-  const single = await timed(async () => {
-    for (let n = 1; n <= 500; n++) await client.command(`STORE ${n} +FLAGS (\\Answered)`);
+  await m.rate('STORE 1:10000', 1, count, () => client.command('STORE 1:* +FLAGS (\\Flagged)'));
+  const singles = Math.min(500, count);
+  await m.rate('STORE one by one', 3, singles, async () => {
+    for (let n = 1; n <= singles; n++) await client.command(`STORE ${n} +FLAGS (\\Answered)`);
   });
-  put(name('STORE one by one'), '/s', 3, 500_000 / single);
-  await client.command('CREATE Copied').catch(() => {});
-  await client.command('CREATE Moved').catch(() => {});
-  put(name('COPY 10,000'), '/s', 1, (count / (await timed(() => client.command('COPY 1:* Copied')))) * 1000);
+  await client.command('CREATE Copied');
+  await client.command('CREATE Moved');
+  await m.rate('COPY 10,000', 1, count, () => client.command('COPY 1:* Copied'));
   await client.command('SELECT Copied');
-  put(name('MOVE 10,000'), '/s', 1, (count / (await timed(() => client.command('MOVE 1:* Moved')))) * 1000);
+  await m.rate('MOVE 10,000', 1, count, () => client.command('MOVE 1:* Moved'));
   await client.command('SELECT Moved');
   await client.command('STORE 1:* +FLAGS.SILENT (\\Deleted)');
-  put(name('EXPUNGE 10,000'), '/s', 1, (count / (await timed(() => client.command('EXPUNGE')))) * 1000);
-  const one = await timed(async () => {
+  await m.rate('EXPUNGE 10,000', 1, count, () => client.command('EXPUNGE'));
+  await m.rate('APPEND 4 KB, 1 connection', 2, 300, async () => {
     for (let n = 0; n < 300; n++) await client.append('Moved', message(n));
   });
-  put(name('APPEND 4 KB, 1 connection'), '/s', 2, 300_000 / one);
   client.close();
   const twenty = await Promise.all(Array.from({ length: 20 }, () => open(false, '')));
-  const many = await timed(() =>
+  await m.rate('APPEND 4 KB, 20 connections', 2, 2000, () =>
     Promise.all(
       twenty.map(async (c) => {
         for (let n = 0; n < 100; n++) await c.append('Moved', message(n));
       }),
     ),
   );
-  put(name('APPEND 4 KB, 20 connections'), '/s', 2, 2_000_000 / many);
   for (const c of twenty) c.close();
 }
 
 /** Logins: `fresh` ones each to an account that has not logged in before, `again` ones to one that has. */
-async function logins(
-  server: BenchServer,
-  put: (work: string, unit: Measure['unit'], target: number | null, value: number) => void,
-): Promise<void> {
+async function logins(m: Measures): Promise<void> {
+  const { server } = m;
   await server.restart(true);
-  const rate = async (count: number, user: (n: number) => string): Promise<number> => {
+  const work = async (count: number, user: (n: number) => string): Promise<void> => {
     let next = 0;
-    const time = await timed(() =>
-      Promise.all(
-        Array.from({ length: 20 }, async () => {
-          while (next < count) {
-            const n = next++;
-            const client = await ImapClient.open(server.ports.imap!);
-            await client.login(user(n), password);
-            await client.command('SELECT INBOX');
-            await client.command('LOGOUT');
-            client.close();
-          }
-        }),
-      ),
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        while (next < count) {
+          const client = await openClient(server, user(next++));
+          await client.command('LOGOUT');
+          client.close();
+        }
+      }),
     );
-    return (count / time) * 1000;
   };
-  put('login + SELECT + LOGOUT, 20 connections, uncached', '/s', 1, await rate(100, (n) => account(100 + n)));
-  put('login + SELECT + LOGOUT, 20 connections, again', '/s', 5, await rate(1000, (n) => account(100 + (n % 20))));
+  await m.rate('login + SELECT + LOGOUT, 20 connections, uncached', 1, 100, () => work(100, (n) => account(100 + n)));
+  await m.rate('login + SELECT + LOGOUT, 20 connections, again', 5, 1000, () => work(1000, (n) => account(100 + (n % 20))));
 }
 
-export async function imapSuite(ours: BenchServer, peer: BenchServer | null, runs: number, scale: number, only: RegExp): Promise<Row[]> {
+export async function imapSuite(
+  ours: BenchServer,
+  peer: BenchServer | null,
+  runs: number,
+  scale: number,
+  only: RegExp,
+  options: ImapOptions,
+): Promise<Row[]> {
   const servers = peer === null ? [ours] : [ours, peer];
-  const measures = servers.map(() => new Map<string, Measure>());
-  const putFor =
-    (index: number) =>
-    (work: string, unit: Measure['unit'], target: number | null, value: number): void => {
-      const map = measures[index]!;
-      if (!map.has(work)) map.set(work, { work, unit, target, values: [] });
-      map.get(work)!.values.push(value);
-    };
+  const measures = servers.map((server) => new Measures(server));
   for (const server of servers) await server.restart();
+  const { parts, stock } = options;
   for (let run = 0; run < runs; run++) {
-    for (const [index, server] of servers.entries()) {
-      await once(server, run, Math.round(10_000 * scale), putFor(index));
-      await logins(server, putFor(index));
+    for (const m of measures) {
+      if (parts.includes('small')) await smallMailbox(m, run, Math.round(10_000 * scale), options);
+      if (parts.includes('logins')) await logins(m);
     }
+    if (parts.includes('rebuild')) for (const m of measures) await rebuild(m, account(40 + run), Math.round(10_000 * scale), stock);
   }
-  for (const [index, server] of servers.entries())
-    if (only.test('100000')) await once(server, 50, Math.round(100_000 * scale), putFor(index));
-  return [...measures[0]!.values()]
-    .filter((one) => only.test(one.work))
-    .map(({ work, unit, target, values }) => ({
-      work,
-      unit,
-      higher: unit !== 'ms',
-      target,
-      ours: values,
-      peer: measures[1]?.get(work)?.values ?? [],
-      peerName: peer?.name ?? '',
-    }));
+  if (parts.includes('large')) for (const m of measures) await largeMailbox(m, account(50), Math.round(100_000 * scale), stock);
+  return rowsOfMeasures(measures[0]!, measures[1] ?? null, only);
 }

@@ -1,8 +1,8 @@
 // POP3: a maildrop of 2,000 messages read whole, and looked at only.
 import { connect } from 'node:net';
+import { fill } from '../drivers/fill.ts';
 import type { Row } from '../report.ts';
 import { account, type BenchServer, password } from '../servers/server.ts';
-import { fill } from './imap.ts';
 
 class Pop3Client {
   readonly #write: (text: string) => void;

@@ -116,8 +116,8 @@ export function sampleMetrics(): MetricSample[] {
   });
 }
 
-/** Of these the largest counts: of a percentile the worst, of the queue the newest, which all see. */
-const largest = /_p99$|^postcote_queue_deliveries$/;
+/** Of these the largest counts: of a percentile or maximum the worst, of the queue the newest, which all see. */
+const largest = /_(?:p99|max)$|^postcote_queue_deliveries$/;
 
 /** Sums of what several processes sampled, but for those in `largest`. */
 export function mergeSamples(samples: readonly (readonly MetricSample[])[]): MetricSample[] {

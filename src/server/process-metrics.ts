@@ -5,6 +5,13 @@ import { counter, gauge } from '../base/metrics.ts';
 export function registerProcessMetrics(sessions: () => number): void {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
+  // Before the percentile, whose look begins anew.
+  gauge(
+    'postcote_event_loop_delay_seconds_max',
+    'Longest event-loop delay since the last look, of the worst worker; 0.01 at rest.',
+    [],
+    () => (delay.count === 0 ? 0 : delay.max / 1e9),
+  );
   gauge('postcote_event_loop_delay_seconds_p99', 'Event-loop delay since the last look, 99th percentile; of the worst worker.', [], () => {
     const p99 = delay.percentile(99) / 1e9;
     delay.reset();

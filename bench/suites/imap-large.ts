@@ -1,0 +1,39 @@
+// One mailbox of 100,000 messages.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fillMaildir } from '../drivers/fill.ts';
+import type { Measures } from '../measures.ts';
+import { openClient } from './imap.ts';
+
+export async function largeMailbox(m: Measures, user: string, count: number, stock: string): Promise<void> {
+  const { server } = m;
+  await fillMaildir(server, user, count, stock);
+  let client = await openClient(server, user, '');
+  const measure = (text: string, target: number | null, command: string, repeat = 1): Promise<void> =>
+    m.time(`${count} messages: ${text}`, target, () => client.command(command), repeat);
+  await measure('SELECT of files put there', null, 'SELECT INBOX');
+  await measure('SEARCH SUBJECT right after that', null, 'SEARCH SUBJECT copper');
+  await measure('ENVELOPE right after that', null, 'FETCH 1:* ENVELOPE');
+  // Stamps of a folder that changed less than two seconds ago prove nothing, to either server.
+  await sleep(2500);
+  await client.command('SELECT INBOX');
+  await measure('SELECT warm', 1, 'SELECT INBOX', 9);
+  await measure('FETCH 1:* (UID FLAGS)', 1, 'FETCH 1:* (UID FLAGS)', 3);
+  await client.command('LOGOUT');
+  await server.restart(true);
+  client = await openClient(server, user, '');
+  await measure('SELECT after restart', 0.3, 'SELECT INBOX');
+  await measure('FETCH 1:* (UID FLAGS) after that', null, 'FETCH 1:* (UID FLAGS)');
+  await measure('SEARCH ALL', null, 'SEARCH ALL', 3);
+  await measure('SEARCH SUBJECT', null, 'SEARCH SUBJECT copper', 3);
+  await measure('SEARCH BODY', null, 'SEARCH BODY needle', 3);
+  await measure('SORT date, first time', null, 'SORT (DATE) UTF-8 ALL');
+  await measure('SORT date', null, 'SORT (DATE) UTF-8 ALL', 3);
+  await measure('SORT subject, first time', null, 'SORT (SUBJECT) UTF-8 ALL');
+  await measure('SORT subject', null, 'SORT (SUBJECT) UTF-8 ALL', 3);
+  await measure('THREAD=REFERENCES, first time', null, 'THREAD REFERENCES UTF-8 ALL');
+  await measure('THREAD=REFERENCES', null, 'THREAD REFERENCES UTF-8 ALL', 3);
+  await measure('ENVELOPE again', null, 'FETCH 1:* ENVELOPE');
+  await m.rate(`${count} messages: STORE 1:*`, null, count, () => client.command('STORE 1:* +FLAGS (\\Flagged)'));
+  await m.rate(`${count} messages: STORE 1:* silent`, null, count, () => client.command('STORE 1:* +FLAGS.SILENT (\\Answered)'));
+  client.close();
+}
