@@ -93,7 +93,7 @@ export class CallAhead {
       const route = routeFor(domain, this.#relay);
       const ownNames = new Set([this.#relay.hostname.toLowerCase()]);
       const hosts = await hostsOf(route, { dns, ownNames, ownAddresses: route.mx ? ownAddresses : () => false, random: Math.random });
-      const policy = await domainPolicy(domain, route, false, this.#relay, null);
+      const policy = await domainPolicy(domain, route, null, this.#relay, null);
       for (const host of hosts.slice(0, this.#relay.mxSessionLimit)) {
         if (signal.aborted) break;
         try {

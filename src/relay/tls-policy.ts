@@ -28,19 +28,27 @@ export interface DomainPolicy {
   readonly requireTls: boolean;
 }
 
-/** What holds for all hosts of a domain. REQUIRETLS asks for proof whatever is configured. RFC 8689 4.2.1 */
+/** What the sender asks for: proof (REQUIRETLS), or delivery even where it cannot be encrypted (`TLS-Required: No`). RFC 8689 */
+export type TlsWish = 'required' | 'optional' | null;
+
+/**
+ * What holds for all hosts of a domain. REQUIRETLS asks for proof whatever is configured. RFC 8689 4.2.1
+ * `TLS-Required: No` sets aside what the recipient's domain publishes (DANE, MTA-STS), not what is configured here. RFC 8689 4.2.2
+ */
 export async function domainPolicy(
   domain: string,
   route: Route,
-  requireTls: boolean,
+  wish: TlsWish,
   settings: RelaySettings,
   sts: MtaSts | null,
 ): Promise<DomainPolicy> {
   const configured = lookUp(settings.tlsPolicy, route.nextHop) ?? lookUp(settings.tlsPolicy, domain) ?? null;
-  const level = configured ?? settings.tlsLevel;
+  const own = configured ?? settings.tlsLevel;
+  const optional = wish === 'optional';
+  const level = optional && own === 'dane' && configured === null ? 'may' : own;
   // A domain's own policy speaks of its MX hosts, not of a next hop of ours.
-  const asks = configured === null && route.mx && route.nextHop === domain && settings.mtaSts && sts !== null;
-  return { configured, level, sts: asks ? await sts.policyOf(domain) : null, requireTls };
+  const asks = !optional && configured === null && route.mx && route.nextHop === domain && settings.mtaSts && sts !== null;
+  return { configured, level, sts: asks ? await sts.policyOf(domain) : null, requireTls: wish === 'required' };
 }
 
 /**

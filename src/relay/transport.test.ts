@@ -436,6 +436,34 @@ describe('relay TLS', () => {
     });
   });
 
+  it('sets aside what the domain publishes for mail that says TLS-Required: No', async () => {
+    const s = await sink();
+    dns.authenticated = true;
+    dns.zone['_mta-sts.there.test TXT'] = ['v=STSv1; id=1;'];
+    dns.zone[`_${s.port}._tcp.mx.there.test TLSA`] = [{ usage: 3, selector: 1, matchingType: 1, certificate: Buffer.alloc(32) }];
+    const policy = 'version: STSv1\r\nmode: enforce\r\nmx: other.test\r\nmax_age: 86400\r\n';
+    const sts = new MtaSts({
+      dns: createDns({ servers: [dns] }),
+      fetch: async () => policy,
+      clock: systemClock,
+      log: silentLog,
+      file: null,
+    });
+    const optional = { text: 'Subject: TLS is broken there\nTLS-Required: No\n\nx\n' };
+    expect(await deliver(relay(s.port, {}, { sts }), job(['bob@there.test']))).toMatchObject({ 'bob@there.test': { result: 'deferred' } });
+    expect(await deliver(relay(s.port, {}, { sts }), job(['bob@there.test'], optional))).toMatchObject({
+      'bob@there.test': { result: 'delivered' },
+    });
+    // What is configured here is not the sender's to change, nor does the field undo REQUIRETLS.
+    const configured = relay(s.port, { tlsPolicy: { 'there.test': 'encrypt' } });
+    expect(await deliver(configured, job(['bob@there.test'], optional))).toMatchObject({ 'bob@there.test': { result: 'deferred' } });
+    const both = job(['bob@there.test'], { ...optional, envelope: { requireTls: true } });
+    expect(await deliver(relay(s.port, {}, { sts }), both)).toMatchObject({ 'bob@there.test': { result: 'deferred' } });
+    s.script = { tls: tls() };
+    await deliver(relay(s.port, {}, { sts }), job(['bob@there.test'], optional));
+    expect(s.received.map(({ secure }) => secure)).toEqual([false, true]);
+  });
+
   it('sends REQUIRETLS mail only where it is verified and passed on', async () => {
     const s = await sink({ tls: tls(), extensions: ['REQUIRETLS'] });
     const mail = { envelope: { requireTls: true } };

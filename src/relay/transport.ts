@@ -18,7 +18,7 @@ import { destinationKey, lookUp, type Route, routeFor } from './route.ts';
 import { type Credentials, PasswordFile } from './sasl.ts';
 import type { RelaySettings } from './settings.ts';
 import { toSevenBit } from './seven-bit.ts';
-import { domainPolicy, Forbidden, type HostPolicy, hostPolicy } from './tls-policy.ts';
+import { domainPolicy, Forbidden, type HostPolicy, hostPolicy, type TlsWish } from './tls-policy.ts';
 import type { TlsReport } from './tls-report.ts';
 import { transact } from './transaction.ts';
 
@@ -108,7 +108,7 @@ export class RelayTransport implements Transport {
     };
     try {
       const hosts = await hostsOf(route, { dns, ownNames, ownAddresses: route.mx ? ownAddresses : () => false, random });
-      const policy = await domainPolicy(domain, route, job.envelope.requireTls, this.#settings, sts);
+      const policy = await domainPolicy(domain, route, tlsWish(job, content), this.#settings, sts);
       let sessions = 0;
       for (const host of hosts.slice(0, this.#settings.mxAddressLimit)) {
         if (progress.left.size === 0 || signal.aborted || sessions >= this.#settings.mxSessionLimit) break;
@@ -288,6 +288,12 @@ async function reset(client: SmtpClient): Promise<void> {
   const reply = await client.command('RSET');
   if (reply.code !== 250) throw new Broken(replyText(reply));
   client.needsReset = false;
+}
+
+/** REQUIRETLS of the envelope has the last word. RFC 8689 4.1 */
+function tlsWish({ envelope }: Job, { header }: Content): TlsWish {
+  if (envelope.requireTls) return 'required';
+  return /^tls-required:[ \t]*no[ \t]*$/im.test(header) ? 'optional' : null;
 }
 
 function poolKey(route: Route, host: HostAddress, policy: HostPolicy, credentials: Credentials | null, source: string | undefined): string {
