@@ -79,6 +79,12 @@ export function dataVersion(db: Database): number {
   return statements(db).dataVersion.get()!;
 }
 
+/** As `quickCheck`, indexes compared with their tables as well. */
+export function integrityCheck(db: Database, limit = 10): string[] {
+  const found = db.pragma(`integrity_check(${limit})`) as { integrity_check: string }[];
+  return found.map((row) => row.integrity_check).filter((text) => text !== 'ok');
+}
+
 /** What `PRAGMA quick_check` complains about; empty when the file is sound. */
 export function quickCheck(db: Database, limit = 10): string[] {
   const found = db.pragma(`quick_check(${limit})`) as { quick_check: string }[];

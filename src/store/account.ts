@@ -8,7 +8,7 @@ import type { SearchKey } from '../mail/search.ts';
 import type { SortItem } from '../mail/sort.ts';
 import { appendRequest } from './append-request.ts';
 import { fetchRows } from './fetch.ts';
-import { placeOf } from './files/name.ts';
+import { isOwn, placeOf } from './files/name.ts';
 import { canonicalName, parents } from './files/paths.ts';
 import { folderStamp } from './files/stamp.ts';
 import { Freshness } from './freshness.ts';
@@ -245,11 +245,16 @@ export class Account implements AccountStore {
   async openMessage(id: MailboxId, uid: Uid): Promise<MessageFile> {
     for (let attempt = 0; attempt < 10; attempt++) {
       const reader = this.#reader;
-      const { folder } = reader.mailbox(id);
+      const mailbox = reader.mailbox(id);
       const row = reader.messages.get(id, uid);
-      if (row === undefined) throw new Fault('expunged', `${uid}`);
+      if (row === undefined || !isOwn(mailbox, row)) {
+        // Expunged; or damaged where SQLite does not notice it.
+        if (row === undefined && (attempt > 0 || reader.tombstones.has(id, uid) !== undefined)) throw new Fault('expunged', `${uid}`);
+        await this.#mend();
+        continue;
+      }
       // A rename that follows an answer may be done before its row says so.
-      const places = [row.origin ?? join(folder, row.file), join(folder, placeOf(row.file, row.flags))];
+      const places = [row.origin ?? join(mailbox.folder, row.file), join(mailbox.folder, placeOf(row.file, row.flags))];
       for (const place of places) {
         const file = openFile(join(this.#root, place));
         if (file !== null) return file;
@@ -257,6 +262,11 @@ export class Account implements AccountStore {
       await this.#call('scan', { mailbox: id, missing: [] });
     }
     throw new Fault('expunged', `file of ${uid} is missing`);
+  }
+
+  async #mend(): Promise<void> {
+    await this.#call('mend', { broken: null });
+    this.#reader.suspect();
   }
 
   search(id: MailboxId, key: SearchKey): Promise<Uint32Array> {

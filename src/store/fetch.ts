@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { ModSeq, Uid } from '../mail/numbers.ts';
 import { threadIdOf } from '../mail/thread-id.ts';
-import { parseFileName, splitPath } from './files/name.ts';
+import { isOwn, parseFileName, splitPath } from './files/name.ts';
 import { readSmallFile } from './message-file.ts';
 import type { Reader } from './reader.ts';
 import type { Column, MessageRow } from './store.ts';
@@ -35,11 +35,11 @@ class Row {
   readonly size: number;
   readonly saveDate: number;
   declare readonly sortKeys?: string;
-  readonly #file: string;
-  readonly #fileSize: number;
+  readonly #record: MessageRecord;
+  readonly #mailbox: { readonly uidValidity: number };
   readonly #path: string;
 
-  constructor(record: MessageRecord, more: readonly string[], root: string, folder: string) {
+  constructor(record: MessageRecord, more: readonly string[], root: string, folder: string, mailbox: { readonly uidValidity: number }) {
     this.uid = record.uid as Uid;
     this.flags = record.flags;
     this.moreKeywords = more;
@@ -47,17 +47,18 @@ class Row {
     this.internalDate = record.internalDate;
     this.size = record.size;
     this.saveDate = record.saveDate;
-    this.#file = record.file;
-    this.#fileSize = record.fileSize;
+    this.#record = record;
+    this.#mailbox = mailbox;
     this.#path = record.origin === null ? `${folder}${record.file}` : `${root}/${record.origin}`;
   }
 
   readText(longest: number): string | null {
-    return this.#fileSize > longest ? null : readSmallFile(this.#path, this.#fileSize);
+    const { fileSize } = this.#record;
+    return fileSize <= longest && isOwn(this.#mailbox, this.#record) ? readSmallFile(this.#path, fileSize) : null;
   }
 
   get emailId(): string {
-    return emailIdOf(this.#file);
+    return emailIdOf(this.#record.file);
   }
 
   get threadId(): string | null {
@@ -65,7 +66,7 @@ class Row {
   }
 
   get unique(): string {
-    return uniqueOf(this.#file);
+    return uniqueOf(this.#record.file);
   }
 }
 
@@ -83,18 +84,23 @@ export function* fetchRows(
   for (let from = 0; from < uids.length; from += step) {
     const to = Math.min(from + step, uids.length);
     const source = reader();
-    const folder = source.mailbox(id).folder;
+    const mailbox = source.mailbox(id);
+    const { folder } = mailbox;
     const place = `${join(root, folder)}/`;
     yield source.atOnce(() => {
       const content = stored.length > 0 ? source.contents.reader(stored) : null;
       const more = source.messages.hasMoreKeywords(id);
       return records(source, id, uids, from, to).map((record) => {
-        const row: MessageRow = new Row(record, more ? source.messages.moreKeywordsOf(id, record.uid) : [], root, place);
+        const row: MessageRow = new Row(record, more ? source.messages.moreKeywordsOf(id, record.uid) : [], root, place, mailbox);
         if (columns.length === 0) return row;
         if (wantsName) Object.assign(row, { fileName: fileNameOf(record.file) });
         if (stored.length === 0 && !wantsHeader) return row;
-        if (record.contentId === null) return Object.assign(row, readNow(join(root, record.origin ?? join(folder, record.file)), columns));
-        if (content !== null) Object.assign(row, content(record.contentId));
+        const known = record.contentId === null ? undefined : content === null ? {} : content(record.contentId);
+        if (record.contentId === null || known === undefined) {
+          const file = join(root, record.origin ?? join(folder, record.file));
+          return isOwn(mailbox, record) ? Object.assign(row, readNow(file, columns)) : row;
+        }
+        Object.assign(row, known);
         if (wantsHeader) Object.assign(row, { header: source.contents.header(record.contentId) });
         return row;
       });

@@ -1,5 +1,8 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
+import { isDamage } from '../db/open.ts';
+import { Fault } from '../mail/fault.ts';
 import type { MailboxId, ModSeq } from '../mail/numbers.ts';
 import { Account } from './account.ts';
 import { appendRequest } from './append-request.ts';
@@ -22,6 +25,7 @@ interface Entry {
   used: number;
   reader: Reader | null;
   opening: Promise<void> | null;
+  mending: boolean;
 }
 
 /** Maildir on disk, an index beside it. */
@@ -51,7 +55,7 @@ class MaildirStore implements MailStore {
   async open(account: MailAccount): Promise<AccountStore> {
     let entry = this.#entries.get(account.home);
     if (entry === undefined) {
-      const fresh: Entry = { account: null as unknown as Account, uses: 0, used: 0, reader: null, opening: null };
+      const fresh: Entry = { account: null as unknown as Account, uses: 0, used: 0, reader: null, opening: null, mending: false };
       const made = new Account(account, {
         settings: this.#settings,
         threads: this.#threads,
@@ -104,11 +108,33 @@ class MaildirStore implements MailStore {
       entry.account.forget();
     }
     if (entry.reader === null) {
-      entry.reader = new Reader(join(entry.account.account.home, indexName));
+      entry.reader = this.#connect(entry);
       this.#readers++;
     }
     entry.used = ++this.#clock;
     return entry.reader;
+  }
+
+  #connect(entry: Entry): Reader {
+    const { account } = entry.account;
+    const file = join(account.home, indexName);
+    const damaged = (inode: number): void => {
+      if (entry.mending) return;
+      entry.mending = true;
+      this.#threads
+        .call(account, 'mend', { broken: inode })
+        .catch((error: unknown) => this.#log.warn({ err: error, address: account.address }, 'a damaged index is still there'))
+        .finally(() => {
+          entry.mending = false;
+          entry.reader?.suspect();
+        });
+    };
+    try {
+      return new Reader(file, damaged);
+    } catch (error) {
+      if (error instanceof Fault && isDamage(error.cause)) damaged(statSync(file, { throwIfNoEntry: false })?.ino ?? 0);
+      throw error;
+    }
   }
 
   /** Accounts nobody uses go first; of the others only the connection, which opens again when it is needed. */

@@ -24,6 +24,8 @@ export interface Commands {
   setAcl: { request: SetAclRequest; result: void };
   /** Looks at the folder of a mailbox, or at the list of folders (`mailbox` null). */
   scan: { request: { mailbox: number | null; missing: readonly number[] }; result: ScanResult };
+  /** Something did not agree: looks through the whole index, which is made anew where it cannot be believed. `broken`: inode of one that cannot. */
+  mend: { request: { broken: number | null }; result: void };
   /** Reads the whole index of a mailbox, for a view. */
   load: { request: { mailbox: number }; result: { uids: Uint32Array; flags: Uint32Array; modseqs: Float64Array; highest: number } };
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { lazily } from '../db/lazy.ts';
-import { type Database, openDatabase } from '../db/open.ts';
+import { type Database, isDamage, openDatabase, sqliteFault } from '../db/open.ts';
 import { dataVersion } from '../db/transaction.ts';
 import { Fault } from '../mail/fault.ts';
 import { accountTable } from './tables/account.ts';
@@ -32,11 +32,16 @@ export class Reader {
   #all: readonly MailboxRecord[] | null = null;
   readonly #together: (work: () => unknown) => unknown;
 
-  constructor(file: string) {
+  /** @param damaged called with the file's inode when it shows, before the error goes its way */
+  constructor(file: string, damaged: (inode: number) => void) {
     this.#file = file;
     this.db = openDatabase(file, { readOnly: true, cacheSize: 1 << 20 });
     this.#inode = statSync(file).ino;
-    const lazy = lazily(this.db);
+    const lazy = lazily(this.db, (error) => {
+      if (!isDamage(error)) return sqliteFault(error, file);
+      damaged(this.#inode);
+      return new Fault('unavailable', `${file}: ${(error as Error).message}`, { cause: error });
+    });
     this.account = accountTable(lazy);
     this.mailboxes = mailboxTable(lazy);
     this.messages = messageTable(lazy);
@@ -57,6 +62,11 @@ export class Reader {
     if (Math.abs(now - this.#checked) < identityInterval) return true;
     this.#checked = now;
     return statSync(this.#file, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  /** Has the next use look whether the index is still the same file. */
+  suspect(): void {
+    this.#checked = 0;
   }
 
   /** Reads of `work` see one moment. */

@@ -1,9 +1,11 @@
 // The index damaged, deleted, older than the mail; junk in the Maildir: mail and UIDs stay.
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import SQLite from 'better-sqlite3';
 import { silentLog } from '../../src/base/log.ts';
 import { stagedBytes } from '../../src/base/staging.ts';
 import { Fault } from '../../src/mail/fault.ts';
@@ -68,83 +70,184 @@ function mutate(path: string, random: () => number): void {
   else writeFileSync(path, kind === 2 ? bytes.subarray(0, at) : kind === 4 ? Buffer.concat([bytes, bytes.subarray(0, 5000)]) : bytes);
 }
 
-async function damage(rounds: number): Promise<string> {
-  const dir = mkdtempSync(join(tmpdir(), 'postcote-damage-'));
-  const model = join(dir, 'model');
-  const count = 60;
-  const first = openStore({ ...storeDefaults, threads: 1 }, { log: silentLog });
-  const { uids, validity } = await fill(first, model, count);
-  // As it lies there while the server runs: with its WAL.
-  const running = join(dir, 'running');
-  cpSync(model, running, { recursive: true });
-  await first.close();
-  const random = seeded(11);
-  const result = {
-    mutations: rounds,
-    lost: 0,
-    foreignBytes: 0,
-    newUid: 0,
-    unreadable: 0,
-    uidsReused: 0,
-    uidValidityChanged: 0,
-    notServed: 0,
+interface Verdict {
+  lost: number;
+  foreignBytes: number;
+  newUid: number;
+  unreadable: number;
+  uidsReused: number;
+  uidValidityChanged: number;
+  notServed: number;
+}
+
+const none = (): Verdict => ({ lost: 0, foreignBytes: 0, newUid: 0, unreadable: 0, uidsReused: 0, uidValidityChanged: 0, notServed: 0 });
+const all = Object.keys(none());
+
+/** Opens an account as clients do, who ask again where they were told to, and holds what is there against what there was. */
+async function judge(
+  store: MailStore,
+  home: string,
+  uids: ReadonlyMap<number, string>,
+  validity: number,
+  verdict: Verdict,
+): Promise<string[]> {
+  const notes: string[] = [];
+  const wrong = (name: keyof Verdict, text: string): void => {
+    verdict[name]++;
+    notes.push(`${home}: ${name}: ${text}`);
   };
+  try {
+    let mail: AccountStore | undefined;
+    let found: Map<number, string> | undefined;
+    for (let attempt = 0; attempt < 6 && found === undefined; attempt++) {
+      try {
+        mail = await open(store, home);
+        found = await contents(mail);
+        if (found.size < uids.size && attempt < 5) {
+          await sleep(700);
+          found = undefined;
+        }
+      } catch (error) {
+        // Damage may show only on the way.
+        if (attempt === 5) throw error;
+        await sleep(attempt * 500);
+      }
+    }
+    for (const [uid, body] of uids) {
+      const got = found!.get(uid);
+      if (got === undefined) {
+        if ([...found!.values()].includes(body)) wrong('newUid', `${uid}`);
+        else if (onDisk(home, body)) wrong('unreadable', `${uid}`);
+        else wrong('lost', `${uid}`);
+      } else if (got !== body) wrong('foreignBytes', `${uid}`);
+    }
+    const { id } = mail!.find('INBOX')!;
+    if (mail!.status(id).uidValidity !== validity) wrong('uidValidityChanged', `${mail!.status(id).uidValidity}`);
+    const [done] = await mail!.append('INBOX', [{ message: stagedBytes(Buffer.from(text(1))), flags: [] }]);
+    if (uids.has(done!.uid)) wrong('uidsReused', `${done!.uid}`);
+  } catch (error) {
+    wrong('notServed', String((error as Error).stack));
+  }
+  if (notes.length === 0) rmSync(home, { recursive: true, force: true });
+  return notes;
+}
+
+/** An account with mail, its index as it lies there when the store is closed and while it runs: then with a WAL. */
+async function models(dir: string, count: number) {
+  const closed = join(dir, 'closed');
+  const running = join(dir, 'running');
+  const store = openStore({ ...storeDefaults, threads: 1 }, { log: silentLog });
+  const half = await fill(store, closed, count / 2);
+  // Between two times of the same account: the three files of the index may come from either.
+  cpSync(closed, join(dir, 'before'), { recursive: true, preserveTimestamps: true });
+  const rest = await fill(store, closed, count / 2);
+  cpSync(closed, running, { recursive: true, preserveTimestamps: true });
+  await store.close();
+  return { closed, running, before: join(dir, 'before'), uids: new Map([...half.uids, ...rest.uids]), validity: half.validity };
+}
+
+type Model = Awaited<ReturnType<typeof models>>;
+
+/** `cases` accounts, each spoilt by `spoil`, some at a time. */
+async function spoilt(name: string, cases: number, spoil: (n: number, home: string, model: Model) => void): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), 'postcote-damage-'));
+  const model = await models(dir, 60);
+  const verdict = none();
   const notes: string[] = [];
   const store = openStore({ ...storeDefaults, threads: 2, openAccounts: 8 }, { log: silentLog });
-  for (let i = 0; i < rounds; i++) {
-    const home = join(dir, `m${i}`);
-    cpSync(i % 2 === 0 ? running : model, home, { recursive: true, preserveTimestamps: true });
-    for (const file of files) if (random() < 0.6) mutate(join(home, file), random);
-    try {
-      // A damage may show only on the way: what was asked then is asked again by a client.
-      let mail: AccountStore | undefined;
-      let found: Map<number, string> | undefined;
-      for (let attempt = 0; attempt < 6 && found === undefined; attempt++) {
-        try {
-          mail = await open(store, home);
-          found = await contents(mail);
-          if (found.size < count) {
-            await sleep(700);
-            found = attempt < 5 ? undefined : found;
-          }
-        } catch (error) {
-          if (attempt === 5) throw error;
-          await sleep(attempt * 500);
-        }
-      }
-      for (const [uid, body] of uids) {
-        const got = found!.get(uid);
-        // A row may be damaged where SQLite cannot notice it: then the message comes back from its file under a new UID.
-        if (got === undefined) {
-          if ([...found!.values()].includes(body)) result.newUid++;
-          else if (onDisk(home, body)) result.unreadable++;
-          else result.lost++;
-        }
-        if (got !== undefined && got !== body) result.foreignBytes++;
-      }
-      const { id } = mail!.find('INBOX')!;
-      if (mail!.status(id).uidValidity !== validity) result.uidValidityChanged++;
-      const one = () => mail!.append('INBOX', [{ message: stagedBytes(Buffer.from(text(1))), flags: [] }]);
-      // Refused for now where the damage shows only here.
-      const [done] = await one().catch(one);
-      if (uids.has(done!.uid)) result.uidsReused++;
-    } catch (error) {
-      result.notServed++;
-      notes.push(`m${i}: ${String((error as Error).message)}`);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < cases) {
+      const n = next++;
+      const home = join(dir, `${name}${n}`);
+      cpSync(n % 2 === 0 ? model.running : model.closed, home, { recursive: true, preserveTimestamps: true });
+      spoil(n, home, model);
+      notes.push(...(await judge(store, home, model.uids, model.validity, verdict)));
     }
-    if (notes.length === 0) rmSync(home, { recursive: true, force: true });
-  }
+  };
+  await Promise.all(Array.from({ length: 6 }, work));
   await store.close();
   try {
-    const line = figures(result, ['lost', 'foreignBytes', 'uidsReused', 'uidValidityChanged', 'notServed'], {
-      newUid: Math.ceil(rounds / 20),
-      unreadable: Math.ceil(rounds / 100),
-    });
+    const line = figures({ [name]: cases, ...verdict }, all);
     rmSync(dir, { recursive: true, force: true });
     return line;
   } catch (error) {
-    throw new Failed(`${(error as Error).message}; see ${dir}\n  ${notes.slice(0, 5).join('\n  ')}`);
+    throw new Failed(
+      `${(error as Error).message}; see ${dir}\n  ${[...new Set(notes.map((note) => note.slice(0, 300)))].slice(0, 40).join('\n  ')}`,
+    );
   }
+}
+
+/** Octets at random places of the three files. */
+export function damage(rounds: number, seed = 11): Promise<string> {
+  const random = seeded(seed);
+  return spoilt('mutations', rounds, (_, home) => {
+    for (const file of files) if (random() < 0.6) mutate(join(home, file), random);
+  });
+}
+
+/** Changes that leave the file whole for SQLite: one in a row, as a changed octet makes it, or rows that were swapped. */
+const quiet: readonly string[] = [
+  "UPDATE message SET file = replace(file, 'M', 'X') WHERE uid = 7",
+  "UPDATE message SET file = replace(file, ',N=', ',n=') WHERE uid = 7",
+  "UPDATE message SET file = 'cur/nothing:2,S' WHERE uid IN (7, 8, 9)",
+  "UPDATE message SET file = replace(file, 'new/', 'nwe/') WHERE uid = 8",
+  "UPDATE message SET file = '' WHERE uid = 8",
+  "UPDATE message SET file = '../' || file WHERE uid = 8",
+  'UPDATE message SET file = (SELECT file FROM message AS other WHERE other.mailbox_id = message.mailbox_id AND other.uid = 17 - message.uid) WHERE uid IN (8, 9)',
+  'UPDATE message SET uid = 4000 WHERE uid = 9',
+  'UPDATE message SET uid = 40000 WHERE uid = 60',
+  'UPDATE message SET uid = uid + 100 WHERE uid > 30',
+  'UPDATE message SET mailbox_id = 5 WHERE uid = 20',
+  'UPDATE message SET content_id = content_id + 1 WHERE uid = 20',
+  'UPDATE message SET file_size = 3, size = 3 WHERE uid = 20',
+  "UPDATE message SET dirty = 1, file = replace(file, 'M', 'X') WHERE uid = 7",
+  "UPDATE message SET dirty = 1, origin = '.Sent/cur/nothing' WHERE uid = 7",
+  "UPDATE message SET dirty = 1, origin = '../../secret' WHERE uid = 7",
+  'DELETE FROM message WHERE uid = 30',
+  'DELETE FROM content WHERE id % 3 = 0',
+  'DELETE FROM tombstone',
+  'INSERT INTO tombstone (mailbox_id, uid, modseq, file) SELECT mailbox_id, uid, modseq, file FROM message WHERE uid = 12',
+  'INSERT INTO tombstone (mailbox_id, uid, modseq, file) SELECT mailbox_id, 900, modseq, file FROM message WHERE uid = 12',
+  "INSERT INTO tombstone (mailbox_id, uid, modseq, file) SELECT mailbox_id, 12, modseq, 'cur/gone' FROM message WHERE uid = 12",
+  "UPDATE mailbox SET uid_next = 5 WHERE name = 'INBOX'",
+  "UPDATE mailbox SET uid_next = 99999999999 WHERE name = 'INBOX'",
+  "UPDATE mailbox SET uid_validity = uid_validity + 1 WHERE name = 'INBOX'",
+  "UPDATE mailbox SET object_id = 'x' WHERE name = 'INBOX'",
+  "UPDATE mailbox SET folder = '.Nowhere' WHERE name = 'INBOX'",
+  "UPDATE mailbox SET name = 'INBOY' WHERE name = 'INBOX'",
+  "UPDATE mailbox SET id = 77 WHERE name = 'INBOX'",
+  "UPDATE mailbox SET messages = 3, unseen = 900, bytes = -4 WHERE name = 'INBOX'",
+  "UPDATE mailbox SET modseq = 1 WHERE name = 'INBOX'",
+  'UPDATE account SET modseq = 1',
+  'UPDATE account SET ready = 0',
+  "UPDATE account SET boot_id = 'another'",
+  'DELETE FROM account',
+  'DELETE FROM mailbox',
+  'DROP INDEX message_by_modseq',
+  'DROP TABLE tombstone',
+];
+
+export function quietDamage(changes = quiet): Promise<string> {
+  return spoilt('rows', changes.length * 2, (n, home) => {
+    const db = new SQLite(join(home, files[0]!));
+    db.exec(changes[n >> 1]!);
+    // One odd case in two is found with all changes in the file, the other with them in its WAL.
+    if (n % 2 === 0) db.pragma('wal_checkpoint(TRUNCATE)');
+    db.close();
+  });
+}
+
+/** The three files of the index from two different times, and some of them missing. */
+async function mixed(): Promise<string> {
+  return spoilt('mixes', 54, (n, home, { before, running, closed }) => {
+    const sources = [before, n % 2 === 0 ? running : closed, null];
+    for (const [i, file] of files.entries()) {
+      const from = sources[Math.floor((n >> 1) / 3 ** i) % 3]!;
+      rmSync(join(home, file), { force: true });
+      if (from !== null && existsSync(join(from, file))) cpSync(join(from, file), join(home, file));
+    }
+  });
 }
 
 /** The index from a backup, older than the mail; then things in the Maildir that are no mail. */
@@ -178,6 +281,8 @@ async function older(): Promise<string> {
     'new/__proto__',
   ])
     writeFileSync(join(root, name), `Subject: junk\n\n${name}\n`);
+  execFileSync('mkfifo', [join(root, 'new/1.fifo.host')]);
+  for (const name of ['.Closed', '.Closed/new', '.Closed/cur', '.Closed/tmp']) mkdirSync(join(root, name), { mode: 0 });
   writeFileSync(join(root, 'new/1.closed.host'), 'Subject: closed\n\nx\n', { mode: 0 });
 
   store = start();
@@ -194,7 +299,7 @@ async function older(): Promise<string> {
   await store.close();
   await new Promise((resolve) => socket.close(resolve));
   const line = figures(
-    { messages: uids.size, junk: 11, there: found.size, lost, changed, leaked, linked, uidValidityChanged: after === validity ? 0 : 1 },
+    { messages: uids.size, junk: 13, there: found.size, lost, changed, leaked, linked, uidValidityChanged: after === validity ? 0 : 1 },
     ['lost', 'changed', 'leaked', 'linked', 'uidValidityChanged'],
   );
   rmSync(dir, { recursive: true, force: true });
@@ -203,5 +308,7 @@ async function older(): Promise<string> {
 
 export const damageTests: readonly FaultTest[] = [
   { name: 'index-damaged', run: ({ long }) => damage(long ? 2000 : 200) },
+  { name: 'index-rows-wrong', run: () => quietDamage() },
+  { name: 'index-of-mixed-times', run: mixed },
   { name: 'index-older-and-junk', run: older },
 ];

@@ -45,6 +45,26 @@ export function parseFileName(name: string): FileName {
   return { unique, size, virtualSize, uidValidity, uid, fields, letters: info.startsWith('2,') ? info.slice(2) : null };
 }
 
+/** Whether a row's file is a name below `new/` or `cur/` that carries this UID: only a damaged index says anything else. */
+export function isNameOf(file: string, uidValidity: number, uid: number): boolean {
+  if (!(file.startsWith('new/') || file.startsWith('cur/')) || file.includes('/', 4) || file.includes('\0')) return false;
+  const colon = file.indexOf(':');
+  const base = colon === -1 ? file : file.slice(0, colon);
+  if (base.endsWith(`,N=${uidValidity.toString(36)}.${uid}`)) return true;
+  const parsed = parseFileName(splitPath(file).name);
+  return parsed.uid === uid && parsed.uidValidity === uidValidity;
+}
+
+/** The same for a row whose file may wait elsewhere to be moved: that one shares its first part. */
+export const isOwn = (
+  mailbox: { readonly uidValidity: number },
+  { uid, file, origin }: { readonly uid: number; readonly file: string; readonly origin: string | null },
+): boolean =>
+  isNameOf(file, mailbox.uidValidity, uid) &&
+  (origin === null ||
+    (!origin.split('/').includes('..') &&
+      parseFileName(origin.slice(origin.lastIndexOf('/') + 1)).unique === parseFileName(splitPath(file).name).unique));
+
 /** The name without its info: what stays while flags change. */
 export function baseName(parsed: Pick<FileName, 'unique' | 'fields'>, uidValidity: number, uid: number): string {
   return `${parsed.unique}${parsed.fields},N=${uidValidity.toString(36)}.${uid}`;

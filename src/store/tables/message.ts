@@ -84,6 +84,7 @@ export function messageTable(db: Database) {
   const setFile = db.prepare<[string, number, number, number]>(
     'UPDATE message SET file = ?, origin = NULL, dirty = ? WHERE mailbox_id = ? AND uid = ?',
   );
+  const clean = db.prepare<[number, number]>('UPDATE message SET dirty = 0 WHERE mailbox_id = ? AND uid = ?');
   const remove = db.prepare<[number, number]>('DELETE FROM message WHERE mailbox_id = ? AND uid = ?');
   const removeAll = db.prepare<[number]>('DELETE FROM message WHERE mailbox_id = ?');
   const markAllDirty = db.prepare('UPDATE message SET dirty = 1');
@@ -103,6 +104,10 @@ export function messageTable(db: Database) {
       'SELECT c.sort_keys FROM message AS m CROSS JOIN content AS c ON c.id = m.content_id WHERE m.mailbox_id = ? AND m.uid = ?',
     )
     .pluck();
+  const swapped = db.prepare<[], { uid: number }>(`
+    SELECT m.uid FROM message AS m LEFT JOIN content AS c ON c.id = m.content_id
+     WHERE m.content_id IS NOT NULL
+       AND (c.id IS NULL OR json_extract(c.sort_keys, '$.sent') IS NOT m.sent OR json_extract(c.structure, '$.end') > m.file_size) LIMIT 1`);
   const more = db.prepare<[number], { uid: number; names: string }>('SELECT uid, names FROM more_keyword WHERE mailbox_id = ?');
   const moreOf = db.prepare<[number, number], string>('SELECT names FROM more_keyword WHERE mailbox_id = ? AND uid = ?').pluck();
   const anyMore = db.prepare<[number], number>('SELECT 1 FROM more_keyword WHERE mailbox_id = ? LIMIT 1').pluck();
@@ -138,6 +143,7 @@ export function messageTable(db: Database) {
     adoptFlags: (mailbox: number, uid: number, flags: number, modseq: number, file: string) =>
       adoptFlags.run(flags, modseq, file, mailbox, uid),
     setFile: (mailbox: number, uid: number, file: string, behind: boolean) => setFile.run(file, behind ? 1 : 0, mailbox, uid),
+    clean: (mailbox: number, uid: number) => clean.run(mailbox, uid),
     remove(mailbox: number, uid: number) {
       remove.run(mailbox, uid);
     },
@@ -154,6 +160,8 @@ export function messageTable(db: Database) {
     keys: (mailbox: number, after: number, limit: number): KeyRecord[] => keys.all(mailbox, after, limit),
     /** JSON of a message's text keys; none where it is gone or was not read. */
     sortKeys: (mailbox: number, uid: number): string | undefined => sortKeys.get(mailbox, uid),
+    /** A message whose content is missing or cannot be its own. */
+    swapped: () => swapped.get(),
     hasMoreKeywords: (mailbox: number): boolean => anyMore.get(mailbox) !== undefined,
     moreKeywords(mailbox: number): Map<number, readonly string[]> {
       return new Map(more.all(mailbox).map(({ uid, names }) => [uid, JSON.parse(names) as string[]]));

@@ -11,13 +11,14 @@ import { firstKeywordBit, flagBits, lettered, systemFlag } from '../../mail/flag
 import { columnsOf } from '../columns.ts';
 import { readKeywordFile, writeKeywordFile } from '../files/keyword-file.ts';
 import { writeMailboxFile } from '../files/mailbox-file.ts';
+import { isOwn } from '../files/name.ts';
 import { folderStamp } from '../files/stamp.ts';
 import type { StoreSettings } from '../settings.ts';
 import { accountTable } from '../tables/account.ts';
 import { aclTable } from '../tables/acl.ts';
 import { contentTable } from '../tables/content.ts';
 import { type MailboxRecord, mailboxTable } from '../tables/mailbox.ts';
-import { messageTable } from '../tables/message.ts';
+import { type MessageRecord, messageTable } from '../tables/message.ts';
 import { metadataTable } from '../tables/metadata.ts';
 import { tombstoneTable } from '../tables/tombstone.ts';
 
@@ -27,6 +28,9 @@ export const indexName = 'postcote.sqlite';
 
 /** The index was replaced by another file while we waited for its lock: begin again with that one. */
 export class StaleIndex extends Error {}
+
+/** The index says what no program can have made true: it is set aside and made anew from the files. */
+export class BrokenIndex extends Error {}
 
 /** One mutation. `prepare` comes before the transaction, `run` inside it. */
 export interface Operation<R = unknown> {
@@ -123,6 +127,12 @@ export class AccountWriter {
 
   close(): void {
     this.db.close();
+  }
+
+  /** What is about to be copied, moved or removed must be the message's own file. @throws BrokenIndex */
+  mustBeOwn(mailbox: Pick<MailboxRecord, 'uidValidity' | 'name'>, row: Pick<MessageRecord, 'uid' | 'file' | 'origin'>): void {
+    if (isOwn(mailbox, row)) return;
+    throw new BrokenIndex(`${mailbox.name}: the row of UID ${row.uid} names ${row.origin ?? row.file}`);
   }
 
   path(mailbox: Pick<MailboxRecord, 'folder'>, file = ''): string {

@@ -181,7 +181,9 @@ function replaced(writer: AccountWriter, { replaces }: AppendRequest): { mailbox
   if (replaces === null) return null;
   const mailbox = writer.mailbox(replaces.mailbox);
   const row = writer.messages.get(mailbox.id, replaces.uid);
-  return row === undefined ? null : { mailbox, row };
+  if (row === undefined) return null;
+  writer.mustBeOwn(mailbox, row);
+  return { mailbox, row };
 }
 
 function insert(

@@ -116,6 +116,7 @@ function transfer(
   for (const uid of request.uids) {
     const row = writer.messages.get(source.id, uid);
     if (row === undefined) continue;
+    writer.mustBeOwn(source, row);
     rows.push(row);
     bytes += row.size;
   }

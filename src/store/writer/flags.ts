@@ -96,6 +96,7 @@ export function expunge(writer: AccountWriter, request: ExpungeRequest): Operati
       for (const uid of candidates) {
         const row = writer.messages.get(mailbox.id, uid);
         if (row === undefined || (!request.force && (row.flags & deleted) === 0)) continue;
+        writer.mustBeOwn(mailbox, row);
         modseq ||= writer.nextModseq();
         removeRow(writer, mailbox, uid, modseq, row.origin ?? join(mailbox.folder, row.file), row.contentId);
         gone.push(uid);

@@ -2,7 +2,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync
 import { join } from 'node:path';
 import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
-import { isCorrupt } from '../../db/open.ts';
+import { isDamage } from '../../db/open.ts';
 import { quickCheck } from '../../db/transaction.ts';
 import { Fault } from '../../mail/fault.ts';
 import { readKeywordFile } from '../files/keyword-file.ts';
@@ -12,10 +12,11 @@ import { folderStamp } from '../files/stamp.ts';
 import { readSubscriptionFile, writeSubscriptionFile } from '../files/subscription-file.ts';
 import type { StoreSettings } from '../settings.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
-import { type AccountNames, AccountWriter, indexName } from './account-writer.ts';
+import { type AccountNames, AccountWriter, BrokenIndex, indexName, StaleIndex } from './account-writer.ts';
 import { readAnnotations } from './annotations.ts';
 import { importDovecot } from './import-dovecot.ts';
 import { createMailbox, newObjectId, nextUidValidity } from './mailboxes.ts';
+import { checkMailbox } from './mend.ts';
 import { scan } from './scan.ts';
 import { settleAll } from './settle.ts';
 
@@ -50,6 +51,7 @@ export function openWriter(names: AccountNames, settings: StoreSettings, log: Lo
       writer = new AccountWriter(names, settings, log);
       return { writer, unread: recover(writer, isFresh) };
     } catch (error) {
+      if (writer !== undefined && isBroken(error)) settleWhatCan(writer);
       writer?.close();
       if (attempt > 0 || inode === undefined || !isBroken(error)) throw error;
       setAside(names.home, inode, log, error);
@@ -57,10 +59,18 @@ export function openWriter(names: AccountNames, settings: StoreSettings, log: Lo
   }
 }
 
-const isBroken = (error: unknown): boolean =>
-  isCorrupt(error) || (error instanceof Fault && isCorrupt(error.cause)) || error instanceof BrokenIndex;
+/** The index is damaged, by what SQLite says or by what it says itself. */
+export const isBroken = (error: unknown): boolean =>
+  isDamage(error) || (error instanceof Fault && isDamage(error.cause)) || error instanceof BrokenIndex;
 
-export class BrokenIndex extends Error {}
+/** Flags and expunges that were promised and that only the index knows, before it goes. */
+export function settleWhatCan(writer: AccountWriter): void {
+  try {
+    settleAll(writer);
+  } catch (error) {
+    if (!(error instanceof StaleIndex)) writer.log.warn({ err: error }, 'could not bring file names up to date');
+  }
+}
 
 /** Moves a broken index out of the way, unless another process has done so. */
 export function setAside(home: string, inode: number, log: Log, cause: unknown): void {
@@ -87,6 +97,7 @@ export function setAside(home: string, inode: number, log: Log, cause: unknown):
 
 function recover(writer: AccountWriter, isFresh: boolean): boolean {
   const row = writer.account.get();
+  if (row === undefined || (row.ready === 1 && writer.mailboxes.find('INBOX')?.folder !== '')) throw new BrokenIndex('no INBOX');
   const isOtherBoot = row.ready === 1 && row.bootId !== bootId;
   if (isOtherBoot) {
     const complaints = quickCheck(writer.db);
@@ -94,12 +105,16 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
   }
   if (row.ready === 1 && !isOtherBoot) {
     if (row.rootStamp !== folderStamp(writer.root)) adoptFolders(writer);
-    for (const mailbox of writer.mailboxes.all()) if (!isKnown(writer, mailbox)) catchUp(writer, mailbox);
+    for (const mailbox of writer.mailboxes.all()) {
+      checkMailbox(writer, mailbox);
+      if (!isKnown(writer, mailbox)) catchUp(writer, mailbox);
+    }
     removeGraves(writer);
     return writer.messages.unread(1).length > 0;
   }
   let unread = false;
   const isFirst = readMailboxFile(writer.root) === null;
+  if (isOtherBoot) for (const mailbox of writer.mailboxes.all()) checkMailbox(writer, mailbox);
   writer.transaction(() => {
     if (writer.account.get().ready === 1 && writer.account.get().bootId === bootId) return;
     // Names may be behind rows whose renames never reached the disk.

@@ -83,15 +83,15 @@ function isPlainFile(entry: Dirent, path: string): boolean {
  * Reads a mailbox's folder and brings rows in line with it.
  *
  * @param missedBefore what the scan before, a second or more ago, did not see
- * @param recovering   rows may be lost: names with a UID of ours are taken at their word
+ * @param whole        both folders are read, whatever their stamps say
  */
-export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySet<number> = new Set(), recovering = false): ScanResult {
+export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySet<number> = new Set(), whole = false): ScanResult {
   const started = Date.now();
   settleAll(writer);
   const before = writer.mailboxes.get(id);
   if (before === undefined) return { took: 0, missing: [], unread: false };
   const onlyNew =
-    !recovering &&
+    !whole &&
     missedBefore.size === 0 &&
     folderStamp(writer.path(before, 'cur')) === before.curStamp &&
     before.scanned >= stampTime(before.curStamp) + stampRest;
@@ -103,12 +103,12 @@ export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySe
     // Another process wrote in between: read again while it cannot.
     if (mailbox.modseq !== before.modseq || mailbox.changed !== before.changed) listing = list(writer, mailbox, parts);
     let rows = parts.length === 1 ? writer.messages.newFiles(id) : writer.messages.files(id);
-    let compared = compare(rows, listing.names, mailbox);
+    let compared = compare(writer, rows, listing.names, mailbox);
     if (parts.length === 1 && compared.missing.length > 0) {
       parts = ['new', 'cur'];
       listing = list(writer, mailbox, parts);
       rows = writer.messages.files(id);
-      compared = compare(rows, listing.names, mailbox);
+      compared = compare(writer, rows, listing.names, mailbox);
     }
     // With something missing the stamps stay as they were: who opens the mailbox next looks again.
     if (listing.unchanged && compared.missing.every((uid) => missedBefore.has(uid)))
@@ -116,7 +116,8 @@ export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySe
     const known = writer.mailboxes.get(id)!;
     writer.touch(known);
     adoptChanges(writer, known, compared.changed);
-    const unread = adoptFiles(writer, known, [...compared.unknown, ...copies(writer, known, compared, listing.atRest)], recovering);
+    readAnew(writer, known, compared.strayed);
+    const unread = adoptFiles(writer, known, [...compared.unknown, ...copies(writer, known, compared, listing.atRest)]);
     const missing: number[] = [];
     const gone: number[] = [];
     for (const uid of compared.missing) (missedBefore.has(uid) && listing.atRest ? gone : missing).push(uid);
@@ -128,13 +129,16 @@ export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySe
 interface Compared {
   readonly changed: { readonly row: FileRecord; readonly file: string; readonly parsed: FileName }[];
   readonly unknown: { readonly file: string; readonly parsed: FileName }[];
+  /** Rows whose file is not there, and a file with their UID that another name begins. */
+  readonly strayed: { readonly row: FileRecord; readonly file: string; readonly parsed: FileName }[];
   /** Second names of a message. */
   readonly twins: { readonly row: FileRecord; readonly kept: string; readonly file: string; readonly parsed: FileName }[];
   readonly missing: number[];
 }
 
-function compare(rows: readonly FileRecord[], names: readonly string[], mailbox: MailboxRecord): Compared {
+function compare(writer: AccountWriter, rows: readonly FileRecord[], names: readonly string[], mailbox: MailboxRecord): Compared {
   const byUid = new Map(rows.map((row) => [row.uid, row]));
+  for (const row of rows) writer.mustBeOwn(mailbox, row);
   const seen = new Map<number, string>();
   const changed: Compared['changed'] = [];
   const unknown: Compared['unknown'] = [];
@@ -157,9 +161,17 @@ function compare(rows: readonly FileRecord[], names: readonly string[], mailbox:
     seen.set(row.uid, file);
     if (file !== row.file || row.origin !== null) changed.push({ row, file, parsed });
   }
+  const strayed: Compared['strayed'] = [];
+  const left = unknown.filter(({ file, parsed }) => {
+    const row = parsed.uidValidity === mailbox.uidValidity && parsed.uid !== null ? byUid.get(parsed.uid) : undefined;
+    if (row === undefined || seen.has(row.uid) || row.origin !== null || exists(writer, mailbox, row.file)) return true;
+    seen.set(row.uid, file);
+    strayed.push({ row, file, parsed });
+    return false;
+  });
   const missing = rows.filter((row) => !seen.has(row.uid) && row.origin === null).map((row) => row.uid);
   const settled = changed.filter(({ row, file }) => seen.get(row.uid) === file);
-  return { changed: settled, unknown, twins, missing };
+  return { changed: settled, unknown: left, strayed, twins, missing };
 }
 
 /**
@@ -167,9 +179,30 @@ function compare(rows: readonly FileRecord[], names: readonly string[], mailbox:
  * one that is gone, and taking the second for a copy would take the message's only file. The next scan shows more.
  */
 function copies(writer: AccountWriter, mailbox: MailboxRecord, { twins }: Compared, atRest: boolean): Compared['unknown'] {
-  const exists = (file: string): boolean => lstatSync(writer.path(mailbox, file), { throwIfNoEntry: false }) !== undefined;
-  return atRest ? twins.filter(({ kept, file }) => exists(kept) && exists(file)) : [];
+  return atRest ? twins.filter(({ kept, file }) => exists(writer, mailbox, kept) && exists(writer, mailbox, file)) : [];
 }
+
+const exists = (writer: AccountWriter, mailbox: MailboxRecord, file: string): boolean =>
+  lstatSync(writer.path(mailbox, file), { throwIfNoEntry: false }) !== undefined;
+
+/** The file's name says which message it is: what the row says beside the UID is not believed any more, all is read anew. */
+function readAnew(writer: AccountWriter, mailbox: MailboxRecord, strayed: Compared['strayed']): void {
+  if (strayed.length === 0) return;
+  const modseq = writer.nextModseq();
+  for (const { row, file, parsed } of strayed) {
+    const before = writer.messages.get(mailbox.id, row.uid);
+    if (before === undefined || !isMessage(writer.path(mailbox, file))) continue;
+    writer.log.warn({ mailbox: mailbox.name, uid: row.uid }, `${row.file} is not there, ${file} is: read anew`);
+    writer.messages.remove(mailbox.id, row.uid);
+    if (before.contentId !== null) writer.contents.remove(before.contentId);
+    addRow(writer, mailbox, row.uid, modseq, file, parsed, true);
+    if (before.dirty === 1) writer.messages.setFlags(mailbox.id, row.uid, before.flags, modseq);
+  }
+  writer.mailboxes.setModseq(mailbox.id, modseq);
+  writer.hint(mailbox.id, modseq);
+}
+
+const isMessage = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 
 /** Names changed by another program: its flags count unless ours are still on their way to the disk. */
 function adoptChanges(writer: AccountWriter, mailbox: MailboxRecord, changed: Compared['changed']): void {
@@ -213,8 +246,12 @@ const byArrival = (a: { parsed: FileName }, b: { parsed: FileName }): number => 
   return seconds(a.parsed) - seconds(b.parsed) || (a.parsed.unique < b.parsed.unique ? -1 : 1);
 };
 
-/** Files without a row become messages. @returns whether contents are still to be read */
-function adoptFiles(writer: AccountWriter, mailbox: MailboxRecord, unknown: Compared['unknown'], recovering: boolean): boolean {
+/**
+ * Files without a row become messages: under the UID in their names, where no other message has or had it.
+ *
+ * @returns whether contents are still to be read
+ */
+function adoptFiles(writer: AccountWriter, mailbox: MailboxRecord, unknown: Compared['unknown']): boolean {
   const foreign: Compared['unknown'] = [];
   const ours: { file: string; parsed: FileName; uid: number }[] = [];
   const taken = new Set<number>();
@@ -226,7 +263,7 @@ function adoptFiles(writer: AccountWriter, mailbox: MailboxRecord, unknown: Comp
     const uid = isOurs && writer.messages.get(mailbox.id, parsed.uid!) === undefined ? parsed.uid : null;
     const tombstone = uid === null ? undefined : writer.tombstones.has(mailbox.id, uid);
     if (tombstone !== undefined && tombstone.file !== null) continue;
-    if (uid !== null && tombstone === undefined && (recovering || uid >= mailbox.uidNext)) {
+    if (uid !== null && tombstone === undefined) {
       taken.add(uid);
       ours.push({ file, parsed, uid });
     } else foreign.push(entry);

@@ -1,7 +1,7 @@
 import { readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { syncFolder } from '../../base/durable-file.ts';
-import { parseFileName, placeOf } from '../files/name.ts';
+import { isNameOf, isOwn, parseFileName, placeOf } from '../files/name.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { AccountWriter } from './account-writer.ts';
 
@@ -72,6 +72,11 @@ function settleNames(writer: AccountWriter, limit: number): number {
     if (!mailboxes.has(row.mailbox)) mailboxes.set(row.mailbox, writer.mailboxes.get(row.mailbox));
     const mailbox = mailboxes.get(row.mailbox);
     if (mailbox === undefined) continue;
+    if (!isOwn(mailbox, row)) {
+      // Damaged: no file is given a name by it. Who reads the row next has the index made anew.
+      done.push(() => writer.messages.clean(row.mailbox, row.uid));
+      continue;
+    }
     const want = placeOf(row.file, row.flags);
     const source = join(writer.root, row.origin ?? join(mailbox.folder, row.file));
     const target = writer.path(mailbox, want);
@@ -86,9 +91,9 @@ function settleNames(writer: AccountWriter, limit: number): number {
       return listing.get(row.uid) ?? null;
     };
     const moved = renameFile(writer, mailbox, row, source, target, find);
-    if (moved !== null) for (const path of [moved, target]) folders.add(dirname(path));
+    if (moved !== null) for (const path of [moved.from, moved.to]) folders.add(dirname(path));
     // A file that is nowhere to be found is for the scan to judge.
-    done.push(() => writer.messages.setFile(row.mailbox, row.uid, want, false));
+    done.push(() => writer.messages.setFile(row.mailbox, row.uid, moved?.place ?? want, false));
   }
   for (const folder of folders) syncFolder(folder);
   for (const step of done) step();
@@ -102,30 +107,44 @@ function touchOrigin(writer: AccountWriter, origin: string): void {
   if (mailbox !== undefined) writer.touch(mailbox);
 }
 
-/** @returns where it came from, null when it is lost */
+interface Renamed {
+  readonly from: string;
+  readonly to: string;
+  /** Below the mailbox's folder, where that is not what the row said. */
+  readonly place?: string;
+}
+
+/** @returns null when the file is lost */
 function renameFile(
   writer: AccountWriter,
   mailbox: MailboxRecord,
-  { uid, origin }: { readonly uid: number; readonly origin: string | null },
+  { uid, origin, flags }: { readonly uid: number; readonly origin: string | null; readonly flags: number },
   source: string,
   target: string,
   find: () => string | null,
-): string | null {
-  if (source === target) return source;
+): Renamed | null {
+  if (source === target) return { from: source, to: source };
   try {
     renameSync(source, target);
-    return source;
+    return { from: source, to: target };
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
   const here = find();
-  const from = here !== null ? writer.path(mailbox, here) : origin === null ? null : locateOrigin(writer, origin);
+  if (here !== null) {
+    // What another program put into the name stays.
+    const place = placeOf(here, flags);
+    const [from, to] = [writer.path(mailbox, here), writer.path(mailbox, place)];
+    if (from !== to) renameSync(from, to);
+    return { from, to, place };
+  }
+  const from = origin === null ? null : locateOrigin(writer, origin);
   if (from === null) {
     writer.log.warn({ mailbox: mailbox.name, uid }, 'message file is missing');
     return null;
   }
   if (from !== target) renameSync(from, target);
-  return from;
+  return { from, to: target };
 }
 
 /** A file that waits to be moved and was renamed by another program meanwhile. Absolute. */
@@ -150,6 +169,9 @@ function settleTombstones(writer: AccountWriter, limit: number): number {
     if (mailbox === undefined) continue;
     writer.touch(mailbox);
     const path = join(writer.root, file);
+    // A damaged tombstone takes no living message's file along.
+    const isLive = writer.messages.get(id, uid) !== undefined;
+    if (isLive || !mayUnlink(mailbox, uid, file)) continue;
     if (!unlinkFile(path)) {
       const found = locate(writer, mailbox, uid);
       if (found !== null) unlinkFile(writer.path(mailbox, found));
@@ -169,6 +191,14 @@ function settleTombstones(writer: AccountWriter, limit: number): number {
   }
   for (const id of mailboxes.keys()) prune(writer, id);
   return rows.length;
+}
+
+/** A name with this UID; or, in another mailbox, that of a message which was expunged before its file had come from there. */
+function mayUnlink(mailbox: MailboxRecord, uid: number, file: string): boolean {
+  const at = file.lastIndexOf('/', file.lastIndexOf('/') - 1);
+  const folder = at === -1 ? '' : file.slice(0, at);
+  if (folder === mailbox.folder) return isNameOf(file.slice(at + 1), mailbox.uidValidity, uid);
+  return !file.split('/').includes('..') && parseFileName(file.slice(file.lastIndexOf('/') + 1)).uid !== null;
 }
 
 function unlinkFile(path: string): boolean {

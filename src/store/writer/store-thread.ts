@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { openFolder, syncAll } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
-import { isCorrupt, isFull, sqliteFault } from '../../db/open.ts';
+import { isFull, sqliteFault } from '../../db/open.ts';
 import { Fault } from '../../mail/fault.ts';
 import type { Burst, CommandName, Commands, Reply, Request } from '../protocol.ts';
 import { WordIndexer } from '../search/index-words.ts';
@@ -13,7 +13,8 @@ import { readContents } from './content.ts';
 import { copy, move } from './copy.ts';
 import { claimRecent, expunge, store } from './flags.ts';
 import { create, deleteMailbox, rename, setSpecialUse, subscribe } from './mailboxes.ts';
-import { adoptFolders, openWriter, setAside } from './open.ts';
+import { mustBeSound } from './mend.ts';
+import { adoptFolders, isBroken, openWriter, setAside, settleWhatCan } from './open.ts';
 import { scan } from './scan.ts';
 import { settle, settleAll } from './settle.ts';
 
@@ -48,6 +49,7 @@ const operations: {
   setMetadata: { kind: 'batch', make: setMetadata },
   setAcl: { kind: 'batch', make: setAcl },
   scan: { kind: 'alone', make: (writer, { mailbox, missing }) => immediate(() => look(writer, mailbox, missing)) },
+  mend: { kind: 'alone', make: (writer, { broken }) => immediate(() => mustBeSound(writer, broken)) },
   load: { kind: 'alone', make: (writer, { mailbox }) => immediate(() => load(writer, mailbox)) },
 };
 
@@ -71,7 +73,7 @@ function load(writer: AccountWriter, mailbox: number) {
 /** Whether files are to be renamed or removed after the answer. */
 function leavesFiles({ command, request }: Request): boolean {
   if (command === 'append') return (request as Commands['append']['request']).replaces !== null;
-  return command !== 'open' && command !== 'load';
+  return command !== 'open' && command !== 'load' && command !== 'mend';
 }
 
 interface Held {
@@ -103,6 +105,7 @@ export class StoreThread {
   #lastRequest = 0;
   #working: Promise<void> | null = null;
   readonly #putOff: (() => void)[] = [];
+  readonly #tried = new WeakSet<Request>();
 
   constructor(settings: StoreSettings, log: Log, send: (burst: Omit<Burst, 'logs'>) => void) {
     this.#settings = settings;
@@ -182,7 +185,7 @@ export class StoreThread {
     }
     const again: Request[] = [];
     for (const piece of pieces) {
-      if (piece.outcome?.error instanceof StaleIndex) again.push(piece.request);
+      if (this.#isWorthAnotherTry(piece)) again.push(piece.request);
       else replies.push(this.#reply(piece));
       piece.operation.dispose?.();
     }
@@ -263,10 +266,20 @@ export class StoreThread {
     }
   }
 
+  /** With another index than the one it met: that was replaced, or it is damaged and set aside now. */
+  #isWorthAnotherTry({ request, held, outcome }: Piece): boolean {
+    const error = outcome?.error;
+    if (error instanceof StaleIndex) return true;
+    if (error === undefined || !isBroken(error)) return false;
+    this.#drop(held, error);
+    if (this.#tried.has(request)) return false;
+    this.#tried.add(request);
+    return true;
+  }
+
   #reply({ request, held, outcome }: Piece): Reply {
     if (outcome === null || outcome.error !== undefined) {
       const error = outcome?.error ?? new Error('no outcome');
-      if (isCorrupt(error) || (error instanceof Fault && isCorrupt(error.cause))) this.#drop(held, error);
       return this.#failure(request.id, error);
     }
     if (leavesFiles(request)) held.unsettled = true;
@@ -301,6 +314,7 @@ export class StoreThread {
     const { writer } = held;
     if (this.#open.get(writer.home) !== held) return;
     this.#open.delete(writer.home);
+    settleWhatCan(writer);
     try {
       setAside(writer.home, writer.inode, this.#log, cause);
     } catch (error) {
@@ -332,7 +346,7 @@ export class StoreThread {
       } catch (error) {
         held.unsettled = held.unread = false;
         this.#log[isFull(error) ? 'warn' : 'error']({ err: error, address: held.writer.address }, 'could not bring file names up to date');
-        if (isCorrupt(error)) this.#drop(held, error);
+        if (isBroken(error)) this.#drop(held, error);
       }
       more ||= held.unsettled || held.unread;
       const hints = held.writer.takeHints().map(({ mailbox, modseq }) => ({ account: held.writer.address, mailbox, modseq }));
@@ -363,7 +377,7 @@ export class StoreThread {
           { err: error, address: held.writer.address },
           'could not bring the search index up to date',
         );
-        if (isCorrupt(error)) this.#drop(held, error);
+        if (isBroken(error)) this.#drop(held, error);
       }
     }
     this.#scheduleWords(Date.now() - this.#lastRequest < wordsDelay ? wordsDelay : 1);

@@ -1,0 +1,45 @@
+import { integrityCheck } from '../../db/transaction.ts';
+import { readMailboxFile } from '../files/mailbox-file.ts';
+import type { MailboxRecord } from '../tables/mailbox.ts';
+import { type AccountWriter, BrokenIndex } from './account-writer.ts';
+
+/*
+ * Damage that SQLite does not notice: a changed octet in a name, a number or a text. What no program can have made true by what it
+ * did to the Maildir tells the whole index is not to be believed, and it is made anew from the files, which carry UIDs and flags in
+ * their names.
+ */
+
+/**
+ * What a folder says of itself against its row, at each opening. UIDs that were drawn and are not reserved, as after a folder
+ * came back from a backup, are reserved again.
+ *
+ * @throws BrokenIndex
+ */
+export function checkMailbox(writer: AccountWriter, mailbox: MailboxRecord): void {
+  const highest = writer.messages.highestUid(mailbox.id);
+  if (highest >= mailbox.uidNext || mailbox.uidNext > 0xffff_ffff)
+    throw new BrokenIndex(`${mailbox.name}: UIDNEXT ${mailbox.uidNext}, highest UID ${highest}`);
+  const file = readMailboxFile(writer.path(mailbox));
+  if (file === null) return;
+  if (file.uidValidity !== mailbox.uidValidity || file.objectId !== mailbox.objectId)
+    throw new BrokenIndex(`${mailbox.name}: UIDVALIDITY ${mailbox.uidValidity}, the folder says ${file.uidValidity}`);
+  if (file.reserved < mailbox.uidNext - 1) writer.transaction(() => writer.reserve(mailbox, mailbox.uidNext - 1), 'FULL');
+}
+
+/**
+ * Reads the whole index; sound on return.
+ *
+ * @param broken inode of an index known to be damaged
+ * @throws BrokenIndex
+ */
+export function mustBeSound(writer: AccountWriter, broken: number | null): void {
+  if (writer.inode === broken) throw new BrokenIndex('a reader met damage');
+  const complaints = integrityCheck(writer.db);
+  if (complaints.length > 0) throw new BrokenIndex(complaints.join('; '));
+  for (const mailbox of writer.mailboxes.all()) {
+    checkMailbox(writer, mailbox);
+    for (const row of writer.messages.files(mailbox.id)) writer.mustBeOwn(mailbox, row);
+  }
+  const swapped = writer.messages.swapped();
+  if (swapped !== undefined) throw new BrokenIndex(`UID ${swapped.uid} has another message's content`);
+}
