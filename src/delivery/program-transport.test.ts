@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -24,9 +24,9 @@ async function deliver(
   const transport = programTransport({
     clock: { now: () => Date.UTC(2007, 1, 1, 1, 2, 3) },
     log: silentLog,
-    mayRun: async () => true,
+    holdersOf: async () => ['tickets'],
+    userOf: async () => null,
     timeLimit: () => 5_000,
-    refusal: null,
     ...deps,
   });
   const job: Job = {
@@ -95,8 +95,8 @@ describe('a command', () => {
 
   it('is not run where it is not allowed, by root, or in a loop', async () => {
     const command = `|touch ${dir}/ran`;
-    expect((await deliver(command, { mayRun: async () => false }))?.reply).toMatch(/^550 5\.7\.1/);
-    expect((await deliver(command, { refusal: 'not as root' }))?.reply).toBe('550 5.3.5 not as root');
+    expect((await deliver(command, { holdersOf: async () => [] }))?.reply).toMatch(/^550 5\.7\.1/);
+    expect((await deliver(command, { userOf: async () => 'not as root' }))?.reply).toBe('550 5.3.5 not as root');
     expect((await deliver(command, { text: `Delivered-To: Tickets+7@here.test\n${message}` }))?.reply).toMatch(/^554 5\.4\.6/);
     expect(existsSync(join(dir, 'ran'))).toBe(false);
   });
@@ -117,5 +117,32 @@ describe('a file', () => {
     expect(await deliver(join(dir, 'no/such/folder'))).toMatchObject({ result: 'deferred' });
     expect((await deliver(dir))?.result).toBe('deferred');
     expect(await deliver('/dev/null')).toMatchObject({ result: 'delivered' });
+  });
+});
+
+// Only root may become another user.
+describe.skipIf(process.getuid?.() !== 0)('as another user', () => {
+  const nobody = { name: 'nobody', uid: 65534, gid: 65534, home: '/nonexistent' };
+  const asNobody = { userOf: async () => nobody };
+
+  it('runs a command, with nothing of ours', async () => {
+    chmodSync(dir, 0o777);
+    expect(await deliver(`|(id; echo $HOME $USER; cat /proc/self/status) > ${dir}/out`, asNobody)).toMatchObject({ result: 'delivered' });
+    const out = readFileSync(join(dir, 'out'), 'utf8');
+    expect(out).toMatch(/^uid=65534\(\w+\) gid=65534\(\w+\)( groups=65534\(\w+\))?\n\/nonexistent nobody\n/);
+    expect(out).toMatch(/^Groups:\s*$/m);
+    expect(out).toMatch(/^CapEff:\s*0+$/m);
+    expect(await deliver(`|touch ${dir}/../root-only-${process.pid} /root/x`, asNobody)).toMatchObject({ result: 'failed' });
+    rmSync(join(dir, `../root-only-${process.pid}`), { force: true });
+  });
+
+  it('writes a file where that user may', async () => {
+    const file = join(dir, 'mbox');
+    chmodSync(dir, 0o755);
+    expect(await deliver(file, asNobody)).toMatchObject({ result: 'deferred', reply: '451 4.2.0 The file cannot be written: EACCES' });
+    chmodSync(dir, 0o777);
+    expect(await deliver(file, asNobody)).toMatchObject({ result: 'delivered' });
+    expect(statSync(file)).toMatchObject({ uid: 65534, gid: 65534 });
+    expect(readFileSync(file, 'utf8')).toContain('Subject: x');
   });
 });

@@ -1,44 +1,63 @@
 import { spawn } from 'node:child_process';
-import { constants, createReadStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type Address, formatAddress } from '../mail/address.ts';
 import type { Job, JobOutcome, QueuedMessage, QueuedRecipient, Transport } from '../queue/transport.ts';
+import { appendToFile } from './append-to-file.ts';
 import { headerFacts } from './header.ts';
 import { deliveryFields } from './trace.ts';
 
 export interface ProgramTransportDeps {
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether a recipient's local part, `|command` or `/file`, is still wanted. */
-  readonly mayRun: (program: string) => Promise<boolean>;
+  /** Names that lead to a recipient's local part, `|command` or `/file`; none: it is not wanted any more. */
+  readonly holdersOf: (program: string) => Promise<readonly string[]>;
+  /** Whom it is run or written as on behalf of these names, the first being the one that was written to. A text: why not at all. */
+  readonly userOf: (names: readonly string[]) => Promise<ProgramUser | string | null>;
   /** How long a command may take. Milliseconds. */
   readonly timeLimit: () => number;
-  /** Why nothing may be run by this process, null where it may: who it runs as is whom commands run as. */
-  readonly refusal: string | null;
+}
+
+/** A user of the system that this process is to become for one command. */
+export interface ProgramUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
 }
 
 /** Octets of a command's output that are kept for the reply; the rest is read and dropped. */
 const outputLimit = 1_000;
 
 /** Brings mail to the commands and files that an aliases file names: recipients `|command` and `/file` of this host. */
-export function programTransport({ clock, log, mayRun, timeLimit, refusal }: ProgramTransportDeps): Transport {
+export function programTransport({ clock, log, holdersOf, userOf, timeLimit }: ProgramTransportDeps): Transport {
   async function one(job: Job, recipient: QueuedRecipient, deliveredTo: readonly string[], signal: AbortSignal): Promise<JobOutcome> {
     const program = recipient.address.localPart;
     const original = recipient.original.toLowerCase();
-    if (!(await mayRun(program))) return failed('550 5.7.1 Mail to this command or file is not allowed');
-    if (refusal !== null) return failed(`550 5.3.5 ${refusal}`);
+    const holders = await holdersOf(program);
+    if (holders.length === 0) return failed('550 5.7.1 Mail to this command or file is not allowed');
+    const [named = ''] = original.split(/[@+]/);
+    const user = await userOf(holders.includes(named) ? [named] : holders);
+    if (typeof user === 'string') return failed(`550 5.3.5 ${user}`);
     // What it was delivered as, not the command: nobody else is to read that.
     if (deliveredTo.includes(original)) return failed('554 5.4.6 Mail forwarding loop');
     const fields = deliveryFields(job.envelope.reversePath, recipient.original, original);
     const head = Buffer.from(`${fromLine(job.envelope.reversePath, clock.now())}${fields}`);
     const result = program.startsWith('|')
-      ? await pipe(program.slice(1), head, job, recipient, timeLimit(), signal)
-      : await append(program, Buffer.concat([head, mboxText(await textOf(job.message)), Buffer.from('\n')]));
+      ? await pipe(program.slice(1), head, job, recipient, user, timeLimit(), signal)
+      : await append(program, Buffer.concat([head, mboxText(await textOf(job.message)), Buffer.from('\n')]), user);
     log.info(
-      { queue_id: job.id, original: recipient.original, program: program[0] === '|' ? 'command' : 'file', result: result.result },
+      {
+        queue_id: job.id,
+        original: recipient.original,
+        program: program[0] === '|' ? 'command' : 'file',
+        user: user?.name,
+        result: result.result,
+      },
       'delivery',
     );
     return result;
@@ -63,12 +82,13 @@ export function programTransport({ clock, log, mayRun, timeLimit, refusal }: Pro
   };
 }
 
-/** Runs a command in a shell, as this process's user, with nothing of its environment. Exit 75 is `try later`. */
+/** Runs a command in a shell, as a user, null = this process's, with nothing of its environment. Exit 75 is `try later`. */
 function pipe(
   command: string,
   head: Buffer,
   job: Job,
   { original, address }: QueuedRecipient,
+  user: ProgramUser | null,
   timeLimit: number,
   signal: AbortSignal,
 ): Promise<JobOutcome> {
@@ -80,10 +100,11 @@ function pipe(
     RECIPIENT: original,
     LOCAL: at < 0 ? original : original.slice(0, at),
     DOMAIN: at < 0 ? address.domain : original.slice(at + 1),
+    ...(user !== null && { USER: user.name, LOGNAME: user.name, HOME: user.home }),
   };
   return new Promise((resolve) => {
     // A group of its own, so that whatever it started ends with it.
-    const child = spawn('/bin/sh', ['-c', command], { cwd: '/', env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn('/bin/sh', ['-c', command], { cwd: '/', env, detached: true, stdio: ['pipe', 'pipe', 'pipe'], ...identity(user) });
     let output = '';
     let late = false;
     const kill = (): void => {
@@ -142,27 +163,30 @@ function outcomeOf(code: number | null, killed: NodeJS.Signals | null, output: s
   return failed(`550 5.${detail} Command failed with status ${code}${more}`);
 }
 
-/** Adds to an mbox. In one write, which Linux does not mix with those of others. */
-async function append(file: string, text: Buffer): Promise<JobOutcome> {
-  try {
-    const handle = await open(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o600);
-    try {
-      const before = await handle.stat();
-      if (!before.isFile() && file !== '/dev/null') return failed('550 5.2.0 The file is not a regular file');
-      const { bytesWritten } = await handle.write(text);
-      if (bytesWritten < text.length) {
-        await handle.truncate(before.size);
-        return deferred('452 4.3.1 Insufficient system storage');
-      }
-      if (before.isFile()) await handle.sync();
-      return { result: 'delivered', reply: '250 2.0.0 delivered to file', relay: null };
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return deferred(`451 4.2.0 The file cannot be written: ${code ?? 'error'}`);
-  }
+/** Supplementary groups go with it: libuv drops them all. */
+const identity = (user: ProgramUser | null): { readonly uid?: number; readonly gid?: number } =>
+  user === null ? {} : { uid: user.uid, gid: user.gid };
+
+async function append(file: string, text: Buffer, user: ProgramUser | null): Promise<JobOutcome> {
+  const reply = user === null ? await appendToFile(file, text) : await appendAs(user, file, text);
+  const results = { 2: 'delivered', 5: 'failed' } as const;
+  return { result: results[reply[0] as '2' | '5'] ?? 'deferred', reply, relay: null };
+}
+
+const appender = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './append-to-file.ts' : './append-to-file.js', import.meta.url));
+
+/** By a process of that user's, so that the kernel says what it may write to. */
+function appendAs(user: ProgramUser, file: string, text: Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [appender], { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'ignore'], ...identity(user) });
+    let reply = '';
+    child.stdout.on('data', (chunk: Buffer) => (reply += chunk.toString()));
+    child.stdin.on('error', () => {});
+    child.on('error', (error) => resolve(`451 4.3.0 ${error.message}`));
+    child.on('close', () => resolve(/^[245]\d\d /.test(reply) ? reply : '451 4.3.0 The file was not written'));
+    child.stdin.write(`${file}\n`);
+    child.stdin.end(text);
+  });
 }
 
 async function textOf({ bytes, file }: QueuedMessage): Promise<Buffer> {

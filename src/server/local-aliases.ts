@@ -26,7 +26,7 @@ const bounds = { targets: 1000, depth: 100, visits: 5000, octets: 4 << 20 };
 
 /**
  * Where a command or file of the aliases file is, as an address: `|command@host`, `/file@host`. Only expansion makes these, and what
- * delivers to them asks `mayRun` again: they are nothing that a client could name.
+ * delivers to them asks `holdersOf` again: they are nothing that a client could name.
  */
 export const isProgram = ({ localPart, domain }: Address, hostname: string): boolean =>
   domain === hostname.toLowerCase() && /^[|/]/.test(localPart);
@@ -34,8 +34,8 @@ export const isProgram = ({ localPart, domain }: Address, hostname: string): boo
 export interface LocalAliases {
   /** The directory with the names of this host added. What it says of a name comes first. */
   over<T extends DirectorySource>(directory: T): T;
-  /** Whether the file still leads to this command (`|…`) or file (`/…`). */
-  mayRun(program: string): Promise<boolean>;
+  /** Names that the file still leads from to this command (`|…`) or file (`/…`). */
+  holdersOf(program: string): Promise<readonly string[]>;
 }
 
 /** The aliases file, read again whenever it changed. Without it all is as if it were empty. */
@@ -46,7 +46,8 @@ export function localAliases({ hostname, settings, log }: LocalAliasDeps): Local
     for (const { line, what } of parsed.problems) log.warn({ file, line, reason: what }, 'aliases: entry left out');
     return parsed;
   });
-  const includes = new Remembered<readonly AliasTarget[]>((text) => parseInclude(text));
+  // The list's owner may name further ones: root reads none that others could not.
+  const includes = new Remembered<readonly AliasTarget[]>((text) => parseInclude(text), process.getuid?.() === 0);
 
   return {
     over: (directory) => ({
@@ -64,11 +65,11 @@ export function localAliases({ hostname, settings, log }: LocalAliasDeps): Local
         return walk.run(address);
       },
     }),
-    async mayRun(program) {
+    async holdersOf(program) {
       const { file, allowCommands } = settings();
-      if (file === '' || !allowCommands) return false;
+      if (file === '' || !allowCommands) return [];
       const entries = (await aliases.read(file))?.entries ?? new Map<string, readonly AliasTarget[]>();
-      return [...entries.values()].some((targets) => targets.some((target) => programOf(target) === program));
+      return [...entries].filter(([, targets]) => targets.some((target) => programOf(target) === program)).map(([name]) => name);
     },
   };
 }
@@ -188,10 +189,12 @@ class Walk {
 /** Files as they were when last read; 100 at most. */
 class Remembered<T> {
   readonly #read: (text: string, file: string) => T;
+  readonly #publicOnly: boolean;
   readonly #known = new Map<string, { readonly mark: string; readonly value: T }>();
 
-  constructor(read: (text: string, file: string) => T) {
+  constructor(read: (text: string, file: string) => T, publicOnly = false) {
     this.#read = read;
+    this.#publicOnly = publicOnly;
   }
 
   /**
@@ -202,7 +205,8 @@ class Remembered<T> {
     try {
       const handle = await open(file, 'r');
       try {
-        const { ino, size, mtimeMs } = await handle.stat();
+        const { ino, size, mtimeMs, mode } = await handle.stat();
+        if (this.#publicOnly && (mode & 0o004) === 0) throw new Fault('unavailable', `${file} may not be read by others`);
         const mark = `${ino} ${size} ${mtimeMs}`;
         const known = this.#known.get(file);
         if (known?.mark === mark) return known.value;

@@ -20,7 +20,8 @@ import type { MailStore } from '../store/store.ts';
 import type { Config } from './config/settings.ts';
 import { forwardedSender } from './forwarding.ts';
 import { isProgram, type LocalAliases } from './local-aliases.ts';
-import { queueSlice, relaySlice } from './slices.ts';
+import { programUser } from './program-user.ts';
+import { programUserSlice, queueSlice, relaySlice } from './slices.ts';
 
 export interface OutboundDeps {
   readonly clock: Clock;
@@ -47,13 +48,13 @@ export function startOutbound(config: Config, { clock, log, dns, directory, stor
   const relayOf = (now: Config): RelayTransport =>
     relayTransport(relaySlice(now), { clock, log, dns, sts, report, ownNames: new Set([now.hostname.toLowerCase()]) });
   let relay = relayOf(config);
-  let commandTimeLimit = config['local.command_time_limit'];
+  let local = config;
   const programs = programTransport({
     clock,
     log,
-    mayRun: (program) => aliases.mayRun(program),
-    timeLimit: () => commandTimeLimit,
-    refusal: process.getuid?.() === 0 ? 'Commands and files need a server that does not run as root: run_as' : null,
+    holdersOf: (program) => aliases.holdersOf(program),
+    userOf: programUser({ settings: () => programUserSlice(local), uid: process.getuid?.() ?? 1 }),
+    timeLimit: () => local['local.command_time_limit'],
   });
   const isOurs = (address: Address): boolean => isProgram(address, config.hostname);
   const relaying: Transport = {
@@ -100,7 +101,7 @@ export function startOutbound(config: Config, { clock, log, dns, directory, stor
       relay = relayOf(next);
       void former.close();
       Object.assign(settings, queueSlice(next));
-      commandTimeLimit = next['local.command_time_limit'];
+      local = next;
       notice = noticeOf(next);
       void runner.kick();
     },

@@ -14,6 +14,7 @@ import { type StoreSettings, storeDefaults } from '../store/settings.ts';
 import type { Config } from './config/settings.ts';
 import { parseHostPort } from './config/types.ts';
 import type { LocalAliasSettings } from './local-aliases.ts';
+import type { ProgramUserSettings } from './program-user.ts';
 
 /** Where messages wait while they come in; emptied at start. */
 export const stagingDir = (config: Config): string => join(config.data_dir, 'staging');
@@ -74,6 +75,12 @@ export const localAliasSlice = (config: Config): LocalAliasSettings => ({
   file: config['local.aliases'],
   allowCommands: config['local.allow_commands'],
   recipientDelimiter: config['mail.recipient_delimiter'],
+});
+
+export const programUserSlice = (config: Config): ProgramUserSettings => ({
+  file: config['local.aliases'],
+  commandsAs: config['local.commands_as'],
+  commandUser: config['local.command_user'],
 });
 
 export const dnsSlice = (config: Config): DnsSettings =>

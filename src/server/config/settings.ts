@@ -333,12 +333,17 @@ export const settings = {
     'Names of this very host (`root@hostname`) and where their mail goes, usually `/etc/aliases`; "" = none. What the directory says of such an address comes first.',
     { known: 'alias_maps' },
   ),
-  'local.allow_commands': row(
-    bool,
-    false,
-    'Names there may lead to `|command` and `/file`, run and written as the user of `run_as`; never as root.',
-    { known: 'allow_mail_to_commands, allow_mail_to_files' },
+  'local.allow_commands': row(bool, false, 'Names there may lead to `|command` and `/file`; never run or written as root.', {
+    known: 'allow_mail_to_commands, allow_mail_to_files',
+  }),
+  'local.commands_as': row(
+    oneOf('recipient', 'server'),
+    'recipient',
+    'Whom they are run as: the user of the system whose name it is, refused where the server may not become that one; or always the user of `run_as`.',
   ),
+  'local.command_user': row(text, 'nobody', 'User for names that are no users of the system, where the server runs as root.', {
+    known: 'default_privs',
+  }),
   'local.command_time_limit': row(time, 1000 * second, 'How long such a command may take before it is ended and tried again later.'),
 
   'dns.servers': row(
