@@ -8,8 +8,8 @@ import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
 import type { BoundListener } from './sockets.ts';
 
 /** How often workers are asked for a sign of life, and after how many missing answers one counts as hung. Milliseconds. */
-const pingInterval = 1000;
-const missesAllowed = 4;
+const pingInterval = 500;
+const missesAllowed = 8;
 /** A worker that served this long before it died is replaced at once: its share of new connections waits for the next one. Milliseconds. */
 const goodService = 500;
 /** Longest pause before a worker that keeps dying is tried again. */

@@ -27,7 +27,7 @@ async function hang(): Promise<string> {
         unanswered: back.filter((ok) => !ok).length,
       },
       ['unanswered'],
-      { noticedAfterMs: 5500 },
+      { noticedAfterMs: 5000 },
     );
   } finally {
     await server.close();

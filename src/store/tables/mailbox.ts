@@ -54,7 +54,6 @@ export function mailboxTable(db: Database) {
   const setUse = db.prepare<[string | null, number]>('UPDATE mailbox SET special_use = ? WHERE id = ?');
   const setFloor = db.prepare<[number, number]>('UPDATE mailbox SET tombstone_floor = max(tombstone_floor, ?) WHERE id = ?');
   const rename = db.prepare<[string, string, number]>('UPDATE mailbox SET name = ?, folder = ? WHERE id = ?');
-  const renumber = db.prepare<[number, number]>('UPDATE mailbox SET uid_validity = ? WHERE id = ?');
   const remove = db.prepare<[number]>('DELETE FROM mailbox WHERE id = ?');
   const keywords = db.prepare<[number], { letter: number; name: string }>(
     'SELECT letter, name FROM keyword WHERE mailbox_id = ? ORDER BY letter',
@@ -85,7 +84,6 @@ export function mailboxTable(db: Database) {
     setSpecialUse: (id: number, use: string | null) => setUse.run(use, id),
     setFloor: (id: number, at: number) => setFloor.run(at, id),
     rename: (id: number, name: string, folder: string) => rename.run(name, folder, id),
-    setUidValidity: (id: number, value: number) => renumber.run(value, id),
     remove(id: number) {
       removeKeywords.run(id);
       remove.run(id);

@@ -16,14 +16,25 @@ import { type AccountWriter, BrokenIndex } from './account-writer.ts';
  * @throws BrokenIndex
  */
 export function checkMailbox(writer: AccountWriter, mailbox: MailboxRecord): void {
+  if (complaint(writer, mailbox) === null) return;
+  // Another process may have written between two looks: once more while none can.
+  writer.transaction(() => {
+    const known = writer.mailboxes.get(mailbox.id);
+    if (known === undefined) return;
+    const found = complaint(writer, known);
+    if (found === 'reserved') writer.reserve(known, known.uidNext - 1);
+    else if (found !== null) throw new BrokenIndex(`${known.name}: ${found}`);
+  }, 'FULL');
+}
+
+function complaint(writer: AccountWriter, mailbox: MailboxRecord): string | null {
   const highest = writer.messages.highestUid(mailbox.id);
-  if (highest >= mailbox.uidNext || mailbox.uidNext > 0xffff_ffff)
-    throw new BrokenIndex(`${mailbox.name}: UIDNEXT ${mailbox.uidNext}, highest UID ${highest}`);
+  if (highest >= mailbox.uidNext || mailbox.uidNext > 0xffff_ffff) return `UIDNEXT ${mailbox.uidNext}, highest UID ${highest}`;
   const file = readMailboxFile(writer.path(mailbox));
-  if (file === null) return;
-  if (file.uidValidity !== mailbox.uidValidity || file.objectId !== mailbox.objectId)
-    throw new BrokenIndex(`${mailbox.name}: UIDVALIDITY ${mailbox.uidValidity}, the folder says ${file.uidValidity}`);
-  if (file.reserved < mailbox.uidNext - 1) writer.transaction(() => writer.reserve(mailbox, mailbox.uidNext - 1), 'FULL');
+  if (file === null) return null;
+  if (file.uidValidity !== mailbox.uidValidity) return `UIDVALIDITY ${mailbox.uidValidity}, the folder says ${file.uidValidity}`;
+  if (file.objectId !== mailbox.objectId) return `is ${mailbox.objectId}, the folder says ${file.objectId}`;
+  return file.reserved < mailbox.uidNext - 1 ? 'reserved' : null;
 }
 
 /**
@@ -36,6 +47,10 @@ export function mustBeSound(writer: AccountWriter, broken: number | null): void 
   if (writer.inode === broken) throw new BrokenIndex('a reader met damage');
   const complaints = integrityCheck(writer.db);
   if (complaints.length > 0) throw new BrokenIndex(complaints.join('; '));
+  writer.transaction(() => checkRows(writer), 'FULL');
+}
+
+function checkRows(writer: AccountWriter): void {
   for (const mailbox of writer.mailboxes.all()) {
     checkMailbox(writer, mailbox);
     for (const row of writer.messages.files(mailbox.id)) writer.mustBeOwn(mailbox, row);
