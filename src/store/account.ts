@@ -332,8 +332,7 @@ export class Account implements AccountStore {
   }
 
   usage(): { readonly bytes: number; readonly messages: number } {
-    const { bytes, messages } = this.#reader.account.get();
-    return { bytes, messages };
+    return this.#reader.account.usage();
   }
 
   metadata(id: MailboxId | null): readonly Annotation[] {

@@ -60,7 +60,7 @@ export function verifyAccount(names: AccountNames, settings: StoreSettings): Dif
         count += sums.count;
         bytes += sums.bytes;
       }
-      const account = accountTable(db).get();
+      const account = accountTable(db).usage();
       if (account.messages !== count || account.bytes !== bytes)
         add(`usage says ${account.messages} messages, ${account.bytes} octets; they are ${count}, ${bytes}`);
     })();
@@ -90,17 +90,19 @@ function verifyMailbox(
       if (entry.isFile() && !entry.name.startsWith('.')) files.set(`${part}/${entry.name}`, entry.name);
     }
   }
-  let [count, bytes, unseen] = [0, 0, 0];
+  let [count, bytes, unseen, fresh] = [0, 0, 0, 0];
   for (const row of messages.range(mailbox.id, 1, 0xffff_ffff)) {
     count++;
     bytes += row.size;
     if ((row.flags & 1) === 0) unseen++;
+    if (row.file.startsWith('new/')) fresh++;
     if (row.uid >= mailbox.uidNext) add(`UID not below UIDNEXT ${mailbox.uidNext}`, row.uid, row.file);
     if (row.origin !== null && existsSync(join(root, row.origin))) continue;
     if (!files.delete(row.file)) add('message without file', row.uid, row.file);
     else if (row.dirty === 0 && bitsOfLetters(parseFileName(splitPath(row.file).name).letters ?? '') !== row.flags)
       add('flags differ', row.uid, row.file);
   }
+  if (fresh !== mailbox.fresh) add(`counters say ${mailbox.fresh} in new/, rows ${fresh}`, null, null);
   if (count !== mailbox.messages || bytes !== mailbox.bytes || unseen !== mailbox.unseen) {
     add(
       `counters say ${mailbox.messages} messages, ${mailbox.bytes} octets, ${mailbox.unseen} unseen; they are ${count}, ${bytes}, ${unseen}`,
@@ -131,7 +133,7 @@ export function rebuildAccount(names: AccountNames, settings: StoreSettings, log
   const { writer } = openWriter(names, settings, log);
   try {
     while (readContents(writer));
-    return writer.account.get().messages;
+    return writer.account.usage().messages;
   } finally {
     writer.close();
   }

@@ -13,11 +13,17 @@ const longest = 15;
 /** Milliseconds between rounds that take signatures of removed messages out. */
 const tidyInterval = 6 * 3_600_000;
 
+interface Tried {
+  readonly contentId: number;
+  /** null where its file is not where its row says. */
+  readonly words: MessageWords | null;
+}
+
 /** Puts words of messages into the search index, an account's a slice at a time. Blocks. */
 export class WordIndexer {
   readonly #writer: AccountWriter;
   #prepared: ReturnType<typeof searchTable> | null = null;
-  /** Contents up to here were tried in this round; those that stay are of files that are not where their row says. */
+  /** Of contents that were tried in vain before, those up to here were tried again in this round. */
   #after = 0;
   /** The last block that was tidied in this round. */
   #tidied = 0;
@@ -34,29 +40,40 @@ export class WordIndexer {
 
   /** @returns whether there may be more */
   slice(): boolean {
-    const rows = this.#table.pending(this.#after, most);
-    const read: { contentId: number; words: MessageWords; signature: Buffer }[] = [];
+    const untried = this.#table.untried(most);
+    const rows = untried.length > 0 ? untried : this.#table.pending(this.#after, most);
+    if (rows.length === 0) {
+      this.#after = 0;
+      return this.#tidy();
+    }
+    const tried: Tried[] = [];
     const started = performance.now();
     for (const row of rows) {
-      this.#after = row.contentId;
-      const words = this.#read(row);
-      if (words !== null)
-        read.push({ contentId: row.contentId, words, signature: signatureEntry(row.contentId, [words.head, words.body]) });
+      tried.push({ contentId: row.contentId, words: this.#read(row) });
       if (performance.now() - started > longest) break;
     }
-    if (read.length > 0) {
-      this.#writer.transaction(() => {
-        const taken = read.filter(({ contentId }) => this.#table.take(contentId));
-        for (const { contentId, words } of taken) this.#table.put(contentId, words.fields, words.head, words.body, words.whole);
-        this.#table.addSignatures(
-          taken.map(({ signature }) => signature),
-          blockEntries,
-        );
-      }, 'NORMAL');
+    if (untried.length === 0) this.#after = tried.at(-1)!.contentId;
+    if (untried.length > 0 || tried.some(({ words }) => words !== null)) this.#writer.transaction(() => this.#put(tried), 'NORMAL');
+    return true;
+  }
+
+  #put(tried: readonly Tried[]): void {
+    const table = this.#table;
+    const mark = table.mark();
+    const signatures: Buffer[] = [];
+    for (const { contentId, words } of tried) {
+      // Another process may have been here since it was read, or the message went.
+      const isOurs = contentId > mark ? table.exists(contentId) : words !== null && table.take(contentId);
+      if (!isOurs) continue;
+      if (words === null) table.putOff(contentId);
+      else {
+        table.put(contentId, words.fields, words.head, words.body, words.whole);
+        signatures.push(signatureEntry(contentId, [words.head, words.body]));
+      }
     }
-    if (rows.length > 0) return true;
-    this.#after = 0;
-    return this.#tidy();
+    table.addSignatures(signatures, blockEntries);
+    const last = tried.at(-1)!.contentId;
+    if (last > mark) table.setMark(last);
   }
 
   /** Takes removed messages out of a block, where they are half of it. @returns whether there are more blocks to look at */

@@ -3,19 +3,27 @@ import type { Database } from '../../db/open.ts';
 export interface AccountRow {
   readonly bootId: string;
   readonly ready: number;
+  /** Highest drawn, but for those in rows of mailboxes. */
   readonly modseq: number;
   readonly listModseq: number;
   readonly uidValidity: number;
-  readonly messages: number;
-  readonly bytes: number;
   readonly rootStamp: string;
+  /** 0: mailboxes for the special uses are still to be made. */
+  readonly founded: number;
 }
 
 /** The one row of table `account`, and table `subscription`. */
 export function accountTable(db: Database) {
   const get = db.prepare<[], AccountRow>(`
-    SELECT boot_id AS bootId, ready, modseq, list_modseq AS listModseq, uid_validity AS uidValidity, messages, bytes, root_stamp AS rootStamp
+    SELECT boot_id AS bootId, ready, modseq, list_modseq AS listModseq, uid_validity AS uidValidity, root_stamp AS rootStamp, founded
       FROM account WHERE id = 1`);
+  const usage = db.prepare<[], { messages: number; bytes: number }>(
+    'SELECT ifnull(sum(messages), 0) AS messages, ifnull(sum(bytes), 0) AS bytes FROM mailbox',
+  );
+  const highest = db
+    .prepare<[], number>('SELECT max(modseq, (SELECT ifnull(max(modseq), 0) FROM mailbox)) FROM account WHERE id = 1')
+    .pluck();
+  const setFounded = db.prepare<[number]>('UPDATE account SET founded = ? WHERE id = 1');
   const setModseq = db.prepare<[number]>('UPDATE account SET modseq = ? WHERE id = 1');
   const setList = db.prepare<[number, number]>('UPDATE account SET list_modseq = ?, modseq = ? WHERE id = 1');
   const setUidValidity = db.prepare<[number]>('UPDATE account SET uid_validity = ? WHERE id = 1');
@@ -30,6 +38,9 @@ export function accountTable(db: Database) {
 
   return {
     get: (): AccountRow => get.get()!,
+    usage: (): { readonly messages: number; readonly bytes: number } => usage.get()!,
+    highestModseq: (): number => highest.get()!,
+    setFounded: (founded: boolean) => setFounded.run(founded ? 1 : 0),
     setModseq: (modseq: number) => setModseq.run(modseq),
     setList: (modseq: number) => setList.run(modseq, modseq),
     setUidValidity: (value: number) => setUidValidity.run(value),

@@ -26,9 +26,10 @@ export const longestHeader = 65_536;
 
 /** Rows of tables `content` and `header`. */
 export function contentTable(db: Database) {
-  const insert = db.prepare<[string, Buffer, string, Buffer, Buffer, string]>(
-    'INSERT INTO content (sort_keys, envelope, preview, body_structure, body, structure) VALUES (?, ?, ?, ?, ?, ?)',
-  );
+  // An id that the search index has passed is never given again.
+  const insert = db.prepare<[string, Buffer, string, Buffer, Buffer, string]>(`
+    INSERT INTO content (id, sort_keys, envelope, preview, body_structure, body, structure)
+    SELECT max(words, (SELECT ifnull(max(id), 0) FROM content)) + 1, ?, ?, ?, ?, ?, ? FROM account`);
   const insertHeader = db.prepare<[number, Uint8Array]>('INSERT INTO header (content_id, bytes) VALUES (?, ?)');
   const header = db.prepare<[number], Buffer>('SELECT bytes FROM header WHERE content_id = ?').pluck();
   const remove = db.prepare<[number]>(

@@ -18,6 +18,8 @@ export interface MailboxRecord {
   readonly deleted: number;
   readonly bytes: number;
   readonly deletedBytes: number;
+  /** Rows whose file lies in `new/`. */
+  readonly fresh: number;
   readonly newStamp: string;
   readonly curStamp: string;
   readonly scanned: number;
@@ -26,7 +28,7 @@ export interface MailboxRecord {
 
 const columns = `id, name, folder, object_id AS objectId, uid_validity AS uidValidity, uid_next AS uidNext, uid_reserved AS uidReserved, modseq,
   special_use AS specialUse, first_recent AS firstRecent, tombstone_floor AS tombstoneFloor, messages, unseen, deleted, bytes,
-  deleted_bytes AS deletedBytes, new_stamp AS newStamp, cur_stamp AS curStamp, scanned, changed`;
+  deleted_bytes AS deletedBytes, fresh, new_stamp AS newStamp, cur_stamp AS curStamp, scanned, changed`;
 
 /** 48 bits: the same mailbox has the same number in an index made anew, so that sessions never meet another one under theirs. */
 const idOf = (objectId: string): number => Number.parseInt(hash('sha1', objectId).slice(0, 12), 16);

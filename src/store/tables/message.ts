@@ -66,8 +66,8 @@ export function messageTable(db: Database) {
   );
   const countFrom = db.prepare<[number, number], number>('SELECT count(*) FROM message WHERE mailbox_id = ? AND uid >= ?').pluck();
   const files = db.prepare<[number], FileRecord>('SELECT uid, flags, file, origin, dirty FROM message WHERE mailbox_id = ?');
-  const newFiles = db.prepare<[number], FileRecord>(
-    `SELECT uid, flags, file, origin, dirty FROM message INDEXED BY message_new WHERE mailbox_id = ? AND substr(file, 1, 4) = 'new/'`,
+  const file = db.prepare<[number, number], FileRecord>(
+    'SELECT uid, flags, file, origin, dirty FROM message WHERE mailbox_id = ? AND uid = ?',
   );
   const dirty = db.prepare<[number], FileRecord & { mailbox: number }>(
     'SELECT mailbox_id AS mailbox, uid, flags, file, origin, dirty FROM message INDEXED BY message_dirty WHERE dirty = 1 LIMIT ?',
@@ -132,7 +132,7 @@ export function messageTable(db: Database) {
     changedSince: (mailbox: number, modseq: number): FlagRecord[] => changed.all(mailbox, modseq),
     countFrom: (mailbox: number, uid: number): number => countFrom.get(mailbox, uid)!,
     files: (mailbox: number): FileRecord[] => files.all(mailbox),
-    newFiles: (mailbox: number): FileRecord[] => newFiles.all(mailbox),
+    fileOf: (mailbox: number, uid: number): FileRecord | undefined => file.get(mailbox, uid),
     dirty: (limit: number) => dirty.all(limit),
     /** Whether a file below the Maildir waits there to be moved to another mailbox. */
     isOrigin: (path: string): boolean => isOrigin.get(path) !== undefined,

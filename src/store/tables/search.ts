@@ -22,11 +22,18 @@ export function searchTable(db: Database) {
     SELECT p.content_id AS contentId, m.mailbox_id AS mailbox, m.uid AS uid
       FROM search_pending AS p CROSS JOIN message AS m INDEXED BY message_by_content ON m.content_id = p.content_id
      WHERE p.content_id > ? GROUP BY p.content_id ORDER BY p.content_id LIMIT ?`);
-  const anyPending = db.prepare<[], number>('SELECT 1 FROM search_pending LIMIT 1').pluck();
+  const untried = db.prepare<[number], PendingRecord>(`
+    SELECT content_id AS contentId, mailbox_id AS mailbox, uid FROM message INDEXED BY message_by_content
+     WHERE content_id > (SELECT words FROM account) GROUP BY content_id ORDER BY content_id LIMIT ?`);
+  const mark = db.prepare<[], number>('SELECT words FROM account').pluck();
+  const setMark = db.prepare<[number]>('UPDATE account SET words = ?');
+  const exists = db.prepare<[number], number>('SELECT 1 FROM content WHERE id = ?').pluck();
+  const addPending = db.prepare<[number]>('INSERT OR IGNORE INTO search_pending (content_id) VALUES (?)');
   const undecided = db
     .prepare<{ mailbox: number }, number>(`
       SELECT m.uid FROM search_pending AS p CROSS JOIN message AS m INDEXED BY message_by_content ON m.content_id = p.content_id
        WHERE m.mailbox_id = :mailbox
+      UNION ALL SELECT uid FROM message INDEXED BY message_by_content WHERE content_id > (SELECT words FROM account) AND mailbox_id = :mailbox
       UNION ALL SELECT uid FROM message INDEXED BY message_unread WHERE mailbox_id = :mailbox AND content_id IS NULL`)
     .pluck();
   const cut = db
@@ -74,9 +81,16 @@ export function searchTable(db: Database) {
   const inField = new Map(searchFields.map((field) => [field, fieldSearch(field)]));
 
   return {
-    /** Contents that wait, after an id, each with one message that has it. */
+    /** Contents that were not tried yet, each with one message that has it, in order. */
+    untried: (limit: number): PendingRecord[] => untried.all(limit),
+    /** Contents that were tried in vain, after an id. */
     pending: (after: number, limit: number): PendingRecord[] => pending.all(after, limit),
-    hasPending: (): boolean => anyPending.get() !== undefined,
+    hasPending: (): boolean => untried.get(1) !== undefined || pending.get(0, 1) !== undefined,
+    /** Contents up to here were tried. */
+    mark: (): number => mark.get()!,
+    setMark: (contentId: number) => setMark.run(contentId),
+    exists: (contentId: number): boolean => exists.get(contentId) !== undefined,
+    putOff: (contentId: number) => addPending.run(contentId),
     /** UIDs of a mailbox whose words are not here. */
     undecided: (mailbox: number): number[] => undecided.all({ mailbox }),
     /** UIDs of a mailbox of whose body only the start is here. */

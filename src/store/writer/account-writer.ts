@@ -5,7 +5,7 @@ import type { Log } from '../../base/log.ts';
 import { lazily } from '../../db/lazy.ts';
 import { migrate } from '../../db/migrate.ts';
 import { type Database, openDatabase, type Synchronous, setSynchronous, sqliteFault } from '../../db/open.ts';
-import { transaction } from '../../db/transaction.ts';
+import { dataVersion, transaction } from '../../db/transaction.ts';
 import { Fault } from '../../mail/fault.ts';
 import { firstKeywordBit, flagBits, lettered, systemFlag } from '../../mail/flags.ts';
 import { columnsOf } from '../columns.ts';
@@ -86,6 +86,11 @@ export class AccountWriter {
   isFounding = false;
   #level: Synchronous = 'NORMAL';
   #modseq = 0;
+  /** The drawn modseq that a mailbox's row holds, so that the account's row need not. */
+  #kept = 0;
+  /** The highest of the account as of a state of the index. */
+  #last = 0;
+  #version = -1;
   #rootKnown: boolean | null = null;
   #touched = new Map<number, Touched>();
   #undo: (() => void)[] = [];
@@ -148,7 +153,9 @@ export class AccountWriter {
     try {
       this.#setLevel(operations.some((operation) => operation.durable) ? 'FULL' : 'NORMAL');
       this.transaction(() => {
-        for (const operation of operations) outcomes.push(this.#runOne(operation));
+        // What is alone needs no savepoint: it takes the transaction with it.
+        if (operations.length === 1) outcomes.push({ value: operations[0]!.run() });
+        else for (const operation of operations) outcomes.push(this.#runOne(operation));
       });
     } catch (error) {
       const fault = sqliteFault(error, this.indexFile);
@@ -164,10 +171,10 @@ export class AccountWriter {
     try {
       return transaction(this.db, () => {
         if (!this.isCurrent()) throw new StaleIndex(this.indexFile);
-        this.#modseq = 0;
+        this.#modseq = this.#kept = 0;
         const result = work();
         this.#recordStamps();
-        if (this.#modseq > 0) this.account.setModseq(this.#modseq);
+        if (this.#modseq !== this.#kept) this.account.setModseq(this.#modseq);
         return result;
       });
     } catch (error) {
@@ -236,9 +243,19 @@ export class AccountWriter {
 
   /** A modification sequence above all given before. Inside a transaction. RFC 7162 3.1 */
   nextModseq(): number {
-    const last = this.#modseq > 0 ? this.#modseq : this.account.get().modseq;
-    this.#modseq = Math.max(last + 1, Date.now() * 1000);
+    const last = this.#modseq > 0 ? this.#modseq : this.#lastModseq();
+    this.#modseq = this.#last = Math.max(last + 1, Date.now() * 1000);
     return this.#modseq;
+  }
+
+  /** Known from before unless another process has written since. */
+  #lastModseq(): number {
+    const version = dataVersion(this.db);
+    if (version !== this.#version) {
+      this.#version = version;
+      this.#last = this.account.highestModseq();
+    }
+    return this.#last;
   }
 
   hint(mailbox: number | null, modseq: number): void {
@@ -297,6 +314,7 @@ export class AccountWriter {
     if (next > 0xffff_ffff) throw new Fault('unavailable', `${mailbox.name} has used up its UIDs`);
     if (next - 1 > mailbox.uidReserved) this.reserve(mailbox, Math.min(next + uidBlock, 0xffff_ffff));
     this.mailboxes.advance(mailbox.id, next, modseq);
+    this.#kept = modseq;
     this.hint(mailbox.id, modseq);
     return first;
   }

@@ -147,7 +147,7 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
   if (request.quota > 0) {
     const more = staged.reduce((sum, { facts }) => sum + facts.virtualSize, 0);
     const less = old?.row.size ?? 0;
-    if (writer.account.get().bytes + more - less > request.quota) throw new Fault('overQuota', writer.address);
+    if (writer.account.usage().bytes + more - less > request.quota) throw new Fault('overQuota', writer.address);
   }
   const modseq = writer.nextModseq();
   const result = { mailbox: mailbox.id, uids: [] as number[], modseqs: [] as number[] };

@@ -120,7 +120,7 @@ function transfer(
     rows.push(row);
     bytes += row.size;
   }
-  if (request.quota > 0 && rows.length > 0 && writer.account.get().bytes + bytes > request.quota)
+  if (request.quota > 0 && rows.length > 0 && writer.account.usage().bytes + bytes > request.quota)
     throw new Fault('overQuota', writer.address);
   const sources = Uint32Array.from(rows, (row) => row.uid);
   const targets = new Uint32Array(rows.length);

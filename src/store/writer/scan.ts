@@ -102,13 +102,13 @@ export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySe
     if (mailbox === undefined) return { took: 0, missing: [], unread: false };
     // Another process wrote in between: read again while it cannot.
     if (mailbox.modseq !== before.modseq || mailbox.changed !== before.changed) listing = list(writer, mailbox, parts);
-    let rows = parts.length === 1 ? writer.messages.newFiles(id) : writer.messages.files(id);
-    let compared = compare(writer, rows, listing.names, mailbox);
-    if (parts.length === 1 && compared.missing.length > 0) {
-      parts = ['new', 'cur'];
-      listing = list(writer, mailbox, parts);
-      rows = writer.messages.files(id);
-      compared = compare(writer, rows, listing.names, mailbox);
+    let compared = parts.length === 1 ? compareNew(writer, listing.names, mailbox) : null;
+    if (compared === null) {
+      if (parts.length === 1) {
+        parts = ['new', 'cur'];
+        listing = list(writer, mailbox, parts);
+      }
+      compared = compare(writer, writer.messages.files(id), listing.names, mailbox);
     }
     // With something missing the stamps stay as they were: who opens the mailbox next looks again.
     if (listing.unchanged && compared.missing.every((uid) => missedBefore.has(uid)))
@@ -172,6 +172,19 @@ function compare(writer: AccountWriter, rows: readonly FileRecord[], names: read
   const missing = rows.filter((row) => !seen.has(row.uid) && row.origin === null).map((row) => row.uid);
   const settled = changed.filter(({ row, file }) => seen.get(row.uid) === file);
   return { changed: settled, unknown: left, strayed, twins, missing };
+}
+
+/** Names in `new/` with the rows that lie there; null where one of these was not seen, or a name speaks of a message elsewhere. */
+function compareNew(writer: AccountWriter, names: readonly string[], mailbox: MailboxRecord): Compared | null {
+  const uids = new Set<number>();
+  for (const file of names) {
+    const { uid, uidValidity } = parseFileName(splitPath(file).name);
+    if (uidValidity === mailbox.uidValidity && uid !== null) uids.add(uid);
+  }
+  const rows = Array.from(uids).flatMap((uid) => writer.messages.fileOf(mailbox.id, uid) ?? []);
+  if (rows.length !== mailbox.fresh || !rows.every(({ file }) => file.startsWith('new/'))) return null;
+  const compared = compare(writer, rows, names, mailbox);
+  return compared.missing.length > 0 ? null : compared;
 }
 
 /**
