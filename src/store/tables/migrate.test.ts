@@ -52,8 +52,8 @@ function expectAll(db: Database, before: ReadonlyMap<string, Record<string, unkn
   expect(quickCheck(db)).toEqual([]);
   for (const [table, old] of before) {
     // The account's sums are those of its mailboxes.
-    const kept = table === 'account' ? old.map((row) => ({ ...row, messages: undefined, bytes: undefined })) : old;
-    expect(rows(db, table), table).toMatchObject(kept);
+    const isKept = ([name]: [string, unknown]): boolean => table !== 'account' || !['messages', 'bytes'].includes(name);
+    expect(rows(db, table), table).toMatchObject(old.map((row) => Object.fromEntries(Object.entries(row).filter(isKept))));
   }
   expect(accountTable(db).usage()).toEqual({ messages: 3, bytes: 350 });
   expect(accountTable(db).highestModseq()).toBe(900);
