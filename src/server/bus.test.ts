@@ -5,35 +5,87 @@ import type { ChangeHint } from '../store/store.ts';
 import { type BusEnd, createBus } from './bus.ts';
 import { sharedFeed } from './change-feed.ts';
 
-const hint = (mailbox: number, modSeq: number): ChangeHint => ({
-  account: 'ann@example.com',
+const ann = 'ann@example.com';
+const hint = (mailbox: number, modSeq: number, account = ann): ChangeHint => ({
+  account,
   mailbox: mailbox as MailboxId,
   modSeq: modSeq as ModSeq,
 });
 
+/** Workers whose messages pass as JSON, one turn later; `passed` are the hints among them. */
+function workers(count: number) {
+  const passed: { readonly from: number; readonly to: number; readonly hints: unknown }[] = [];
+  const ends: (BusEnd | undefined)[] = [];
+  const start = (from: number) => {
+    const end = createBus((topic, message, to) => {
+      for (const [other, there] of ends.entries()) {
+        if (there === undefined || other === from || to?.includes(other) === false) continue;
+        if (topic === 'change') passed.push({ from, to: other, hints: message });
+        setImmediate(() => there.receive(topic, JSON.parse(JSON.stringify(message)), from));
+      }
+    });
+    ends[from] = end;
+    return sharedFeed(end);
+  };
+  return { feeds: Array.from({ length: count }, (_, i) => start(i)), start, passed };
+}
+
+const turns = async (): Promise<void> => {
+  for (let i = 0; i < 4; i++) await turn();
+};
+
 describe('change feed of several workers', () => {
   it('tells its own sessions at once and the others once a turn, the newest of each mailbox', async () => {
-    const sent: unknown[] = [];
-    const there: BusEnd = createBus();
-    const here = createBus((topic, message) => {
-      sent.push(message);
-      there.receive(topic, JSON.parse(JSON.stringify(message)));
-    });
-    const feed = sharedFeed(here);
+    const { feeds, passed } = workers(2);
     const own: ChangeHint[] = [];
     const theirs: ChangeHint[] = [];
-    feed.subscribe('ann@example.com', (h) => own.push(h));
-    const stop = sharedFeed(there).subscribe('ann@example.com', (h) => theirs.push(h));
-    feed.publish(hint(1, 5));
-    feed.publish(hint(1, 7));
-    feed.publish(hint(2, 6));
+    feeds[0]!.subscribe(ann, (h) => own.push(h));
+    const stop = feeds[1]!.subscribe(ann, (h) => theirs.push(h));
+    await turns();
+    feeds[0]!.publish(hint(1, 5));
+    feeds[0]!.publish(hint(1, 7));
+    feeds[0]!.publish(hint(2, 6));
     expect(own).toHaveLength(3);
-    await turn();
-    expect(sent).toHaveLength(1);
+    await turns();
+    expect(passed).toHaveLength(1);
     expect(theirs).toEqual([hint(1, 7), hint(2, 6)]);
     stop();
-    feed.publish(hint(1, 8));
-    await turn();
+    feeds[0]!.publish(hint(1, 8));
+    await turns();
     expect(theirs).toHaveLength(2);
+  });
+
+  it('tells nobody of what nobody listens to, and only those who do', async () => {
+    const { feeds, passed } = workers(3);
+    feeds[2]!.subscribe(ann, () => {});
+    await turns();
+    feeds[0]!.publish(hint(1, 5, 'bob@example.com'));
+    feeds[0]!.publish(hint(1, 5));
+    await turns();
+    expect(passed).toEqual([{ from: 0, to: 2, hints: [hint(1, 5)] }]);
+  });
+
+  it('tells a session that has just begun what happened while the others did not know of it', async () => {
+    const { feeds } = workers(2);
+    const theirs: ChangeHint[] = [];
+    feeds[1]!.subscribe(ann, (h) => theirs.push(h));
+    feeds[0]!.publish(hint(1, 5));
+    await turns();
+    expect(theirs).toEqual([hint(1, 5)]);
+  });
+
+  it('asks as a new worker who listens, and is known no more for what its predecessor heard', async () => {
+    const { feeds, start, passed } = workers(2);
+    const theirs: ChangeHint[] = [];
+    feeds[0]!.subscribe(ann, (h) => theirs.push(h));
+    feeds[1]!.subscribe('bob@example.com', () => {});
+    await turns();
+    const replaced = start(1);
+    await turns();
+    replaced.publish(hint(1, 5));
+    feeds[0]!.publish(hint(1, 5, 'bob@example.com'));
+    await turns();
+    expect(theirs).toEqual([hint(1, 5)]);
+    expect(passed).toHaveLength(1);
   });
 });

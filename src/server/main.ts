@@ -72,6 +72,7 @@ async function serve(file: string | undefined): Promise<void> {
         })();
 
   log.info({ listeners: bound.map(({ name, host, port }) => ({ name, host, port })), pid: process.pid, workers: config.workers }, 'ready');
+  log.flush();
   void notifyManager('READY=1', `STATUS=${bound.length} listeners, ${config.workers} workers`);
 
   process.on('SIGHUP', () => {

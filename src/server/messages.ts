@@ -18,7 +18,7 @@ export interface WorkerStart {
 export type ToWorker =
   | { readonly kind: 'start'; readonly start: WorkerStart }
   | { readonly kind: 'reload'; readonly config: Config; readonly tls: TlsSettings }
-  | { readonly kind: 'bus'; readonly topic: string; readonly message: unknown }
+  | { readonly kind: 'bus'; readonly topic: string; readonly message: unknown; readonly from: number }
   | { readonly kind: 'ping' }
   | { readonly kind: 'collect'; readonly id: number }
   | { readonly kind: 'samples'; readonly id: number; readonly samples: readonly MetricSample[] }
@@ -27,7 +27,8 @@ export type ToWorker =
 export type ToPrimary =
   | { readonly kind: 'serving' }
   | { readonly kind: 'failed'; readonly code: StartFailure['code']; readonly line: string }
-  | { readonly kind: 'bus'; readonly topic: string; readonly message: unknown }
+  /** `to`: numbers of workers; all others where it is left out. */
+  | { readonly kind: 'bus'; readonly topic: string; readonly message: unknown; readonly to?: readonly number[] }
   | { readonly kind: 'pong' }
   /** Asks for the metrics of all. */
   | { readonly kind: 'gather'; readonly id: number }

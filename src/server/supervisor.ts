@@ -125,7 +125,7 @@ export async function supervise({ config, tls, ticketKeys, bound, log }: Supervi
         else whenFailed(new StartFailure(message.code, message.line));
         break;
       case 'bus':
-        for (const other of workers) if (other !== worker && other.serving) post(other, message);
+        pass(worker, message);
         break;
       case 'pong':
         worker.misses = 0;
@@ -140,6 +140,12 @@ export async function supervise({ config, tls, ticketKeys, bound, log }: Supervi
         if (--open.missing === 0) answer(message.id);
         break;
       }
+    }
+  };
+
+  const pass = ({ number: from }: Worker, { topic, message, to }: Extract<ToPrimary, { kind: 'bus' }>): void => {
+    for (const other of workers) {
+      if (other.number !== from && (to?.includes(other.number) ?? true)) post(other, { kind: 'bus', topic, message, from });
     }
   };
 

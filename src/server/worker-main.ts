@@ -12,7 +12,7 @@ import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
 const send = (message: ToPrimary): void => {
   if (process.connected) process.send!(message, undefined, undefined, () => {});
 };
-const bus = createBus((topic, message) => send({ kind: 'bus', topic, message }));
+const bus = createBus((topic, message, to) => send({ kind: 'bus', topic, message, ...(to === undefined ? {} : { to }) }));
 const gathering = new Map<number, (samples: readonly MetricSample[]) => void>();
 let gathered = 0;
 let log: ServerLog | null = null;
@@ -49,7 +49,7 @@ process.on('message', (message: ToWorker) => {
         .catch((error: unknown) => log?.error({ error }, 'reload failed'));
       break;
     case 'bus':
-      bus.receive(message.topic, message.message);
+      bus.receive(message.topic, message.message, message.from);
       break;
     case 'ping':
       send({ kind: 'pong' });
