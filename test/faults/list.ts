@@ -1,5 +1,6 @@
 import { accountingTests } from './accounting.ts';
 import { damageTests } from './damage.ts';
+import { deepQueueTests } from './deep-queue.ts';
 import { diskFullTests } from './disk-full.ts';
 import { existingTests } from './existing.ts';
 import type { FaultTest } from './fault-test.ts';
@@ -11,6 +12,7 @@ import { resourceTests } from './resources.ts';
 export const faultTests: readonly FaultTest[] = [
   ...accountingTests,
   ...existingTests,
+  ...deepQueueTests,
   ...powerCutTests,
   ...diskFullTests,
   ...damageTests,
