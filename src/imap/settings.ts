@@ -31,7 +31,7 @@ export const imapDefaults: Omit<ImapSettings, 'hostname' | 'stagingDir'> = {
   maxLiteralBeforeLogin: 4 << 10,
   maxLine: 64 << 10,
   maxCommand: 1 << 20,
-  loginTimeout: 120_000,
+  loginTimeout: 60_000,
   idleTimeout: 31 * 60_000,
   maxBadCommands: 50,
   maxLoginFailures: 10,

@@ -92,3 +92,27 @@ describe('text of HTML', () => {
     expect(htmlText(html).replace(/\s+/g, ' ').trim()).toBe(text);
   });
 });
+
+describe('a decoder that takes text in pieces', () => {
+  const whole = (octets: readonly number[], charset: string): string => decodeCharset(Uint8Array.from(octets), charset);
+
+  it.each([
+    ['gb18030', [[161, 48, 129], [143], [48, 48, 254], [129, 161]]],
+    ['gbk', [[128, 254, 48], [48], [161, 40, 255]]],
+    ['euc-jp', [[40, 255, 129], [40, 143, 254], [40], [161, 40, 161], [128, 57, 66]]],
+    ['iso-2022-jp', [[40, 255], [27, 40], [57], [161, 36, 48]]],
+  ] as const)('takes broken %s for what it is as a whole', (charset, pieces) => {
+    const decoder = charsetDecoder(charset);
+    const text = pieces.map((piece) => decoder.write(Uint8Array.from(piece))).join('') + decoder.end();
+    expect(text).toBe(whole(pieces.flat(), charset));
+  });
+
+  it('holds back no more than a line, and no line without end', () => {
+    const decoder = charsetDecoder('gb18030');
+    const line = Buffer.from('\xc4\xe3\xba\xc3\n', 'latin1');
+    expect(decoder.write(line.subarray(0, 3))).toBe('');
+    expect(decoder.write(line.subarray(3))).toBe('你好\n');
+    expect(decoder.write(Buffer.alloc(70_000, 0x61))).toHaveLength(70_000);
+    expect(decoder.end()).toBe('');
+  });
+});

@@ -110,13 +110,8 @@ export function decodeRaw(latin1: string): string {
 export function charsetDecoder(charset: string): { write(bytes: Uint8Array): string; end(): string } {
   const label = canonical(charset);
   if (label !== 'utf-7' && !unsaid.has(label)) {
-    try {
-      const decoder = new TextDecoder(label);
-      const tidy = label === 'iso-2022-jp' ? withoutIdleEscapes : (bytes: Uint8Array) => bytes;
-      return { write: (bytes) => decoder.decode(tidy(bytes), { stream: true }), end: () => decoder.decode() };
-    } catch {
-      // Unknown: read as unlabelled below.
-    }
+    const decoder = decoderOf(label);
+    if (decoder !== null) return decoder.encoding.startsWith('utf-') ? streamed(new TextDecoder(label)) : byLines(label);
   }
   if (label === 'utf-7') {
     let held = '';
@@ -147,6 +142,37 @@ export function charsetDecoder(charset: string): { write(bytes: Uint8Array): str
       return decode(all.subarray(0, whole));
     },
     end: () => decode(tail),
+  };
+}
+
+const streamed = (decoder: TextDecoder): { write(bytes: Uint8Array): string; end(): string } => ({
+  write: (bytes) => decoder.decode(bytes, { stream: true }),
+  end: () => decoder.decode(),
+});
+
+/** Octets of an unfinished line that are held back. */
+const longestLine = 1 << 16;
+
+/**
+ * Whole lines: in no charset is LF a part of a character.
+ *
+ * QUIRK: TextDecoder with `stream` throws for broken gb18030, gbk, euc-jp and iso-2022-jp that it reads when it is whole (Node 26.10, 2026-11).
+ */
+function byLines(label: string): { write(bytes: Uint8Array): string; end(): string } {
+  let held: Uint8Array = new Uint8Array(0);
+  return {
+    write(bytes) {
+      const end = bytes.lastIndexOf(10) + 1;
+      if (end === 0 && held.length + bytes.length <= longestLine) {
+        held = Buffer.concat([held, bytes]);
+        return '';
+      }
+      const cut = end === 0 ? bytes.length : end;
+      const text = decodeCharset(Buffer.concat([held, bytes.subarray(0, cut)]), label);
+      held = Buffer.from(bytes.subarray(cut));
+      return text;
+    },
+    end: () => decodeCharset(held, label),
   };
 }
 

@@ -50,5 +50,7 @@ export function rightsOf(acl: Acl, owner: string, user: string): string {
 
 function identifiersOf(user: string, owner: string): readonly string[] {
   const domain = (address: string): string => address.slice(address.lastIndexOf('@'));
-  return domain(user) === domain(owner) ? [user, anyone] : [user];
+  // `-bob@x` in a list takes rights from bob@x; somebody who is called so must not get them. RFC 4314 2
+  const own = user.startsWith('-') ? [] : [user];
+  return domain(user) === domain(owner) ? [...own, anyone] : own;
 }

@@ -5,6 +5,6 @@ export function decodeUtf7(latin1: string): string {
     const octets = Buffer.from(base64, 'base64');
     let text = '';
     for (let i = 0; i + 1 < octets.length; i += 2) text += String.fromCharCode((octets[i]! << 8) | octets[i + 1]!);
-    return text;
+    return text.toWellFormed();
   });
 }

@@ -22,7 +22,7 @@ export const defaultPop3Settings: Pop3Settings = {
   greeting: 'postcote ready.',
   uidlFormat: '',
   noFlagUpdates: false,
-  loginTimeout: 120_000,
+  loginTimeout: 60_000,
   idleTimeout: 600_000,
   lockWait: 2_000,
   badCommandLimit: 20,

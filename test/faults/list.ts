@@ -4,9 +4,12 @@ import { deepQueueTests } from './deep-queue.ts';
 import { diskFullTests } from './disk-full.ts';
 import { existingTests } from './existing.ts';
 import type { FaultTest } from './fault-test.ts';
+import { parameterTests } from './parameters.ts';
 import { powerCutTests } from './power-cut.ts';
 import { processTests } from './processes.ts';
 import { resourceTests } from './resources.ts';
+import { smugglingTests } from './smuggling.ts';
+import { startTlsTests } from './starttls.ts';
 
 /** In the order in which they run. */
 export const faultTests: readonly FaultTest[] = [
@@ -18,4 +21,7 @@ export const faultTests: readonly FaultTest[] = [
   ...damageTests,
   ...processTests,
   ...resourceTests,
+  ...smugglingTests,
+  ...startTlsTests,
+  ...parameterTests,
 ];

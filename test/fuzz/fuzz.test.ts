@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
 import { seeded } from '../faults/fault-test.ts';
-import { attempt, kept } from './main.ts';
-import { fuzzTargets } from './targets.ts';
+import { failedOnce, reaching } from './corpus.ts';
+import { fuzzTargets } from './list.ts';
+import { attempt } from './target.ts';
 
-it.each(fuzzTargets.map((target) => [target.name, target] as const))('%s takes what once failed', (_name, target) => {
-  for (const input of [...target.seeds, ...kept(target)]) expect(attempt(target, input, seeded(1)), input).toBeNull();
+it.each(fuzzTargets.map((target) => [target.name, target] as const))('%s takes what reached it once', async (_name, target) => {
+  for (const input of [...target.seeds, ...failedOnce(target), ...reaching(target)])
+    expect(await attempt(target, input, seeded(1)), JSON.stringify(input)).toBeNull();
 });

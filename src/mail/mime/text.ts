@@ -91,7 +91,7 @@ function* leafText(part: Part, read: ReadOctets): Generator<{ text: string; join
   for (let from = part.start; from < part.end; from += step) {
     const octets = read(from, Math.min(from + step, part.end));
     held += charset.write(transfer.write(octets));
-    if (isHtml && held.length < htmlStep) continue;
+    if (held === '' || (isHtml && held.length < htmlStep)) continue;
     yield { text: isHtml ? htmlText(held) : held, joins };
     held = '';
     joins = true;

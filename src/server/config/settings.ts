@@ -235,7 +235,7 @@ export const settings = {
     known: 'imap autologout',
     rfc: 'RFC 9051 5.4',
   }),
-  'imap.login_timeout': row(time, 2 * minute, 'Time to log in.', { known: 'login_timeout' }),
+  'imap.login_timeout': row(time, minute, 'Time to log in.', { known: 'login_timeout' }),
   'imap.max_line_length': row(size, 65_536, 'Longest command line without its literals, once logged in.', {
     known: 'imap_max_line_length',
   }),
@@ -250,7 +250,7 @@ export const settings = {
     },
   ),
   'pop3.idle_timeout': row(time, 10 * minute, 'Silence after which a session ends.', { known: 'pop3 autologout', rfc: 'RFC 1939 3' }),
-  'pop3.login_timeout': row(time, 2 * minute, 'Time to log in.', { known: 'login_timeout' }),
+  'pop3.login_timeout': row(time, minute, 'Time to log in.', { known: 'login_timeout' }),
 
   'pop3.no_flag_updates': row(bool, false, 'RETR leaves \\Seen alone.', { known: 'pop3_no_flag_updates' }),
 

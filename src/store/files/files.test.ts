@@ -26,6 +26,7 @@ describe('file names', () => {
     ['1.a.b', { unique: '1.a.b', uid: null, letters: null, fields: '' }],
     ['1.a.b,U=5:2,PS', { unique: '1.a.b', uid: null, letters: 'PS', fields: ',U=5' }],
     ['1.a.b,N=zz.4294967296', { uid: null, uidValidity: null }],
+    ['1.a.b,N=zzzzzzz.1', { uid: null, uidValidity: null }],
     ['1.a.b,S=12,N=a.5,W=13:2,', { uid: 5, uidValidity: 10, size: 12, virtualSize: 13, fields: ',S=12,W=13' }],
     [':2,S', { unique: '', letters: 'S' }],
     ['1.a:1,x', { letters: null }],

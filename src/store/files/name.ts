@@ -35,7 +35,7 @@ export function parseFileName(name: string): FileName {
     if (number !== null) {
       uidValidity = Number.parseInt(number[1]!, 36);
       uid = Number(number[2]);
-      if (uid > 0xffff_ffff) uid = uidValidity = null;
+      if (uid > 0xffff_ffff || uidValidity > 0xffff_ffff) uid = uidValidity = null;
       continue;
     }
     if (/^S=\d{1,15}$/.test(field)) size = Number(field.slice(2));
