@@ -3,7 +3,7 @@ import type { Mailbox } from '../store/store.ts';
 import type { SelectParameters } from './grammar/select-parameters.ts';
 import { resynchronize } from './resynchronize.ts';
 import type { Session } from './session.ts';
-import { claimRecent, sendFlagLists } from './updates.ts';
+import { claimRecent, sendFlagLists, sendRecent } from './updates.ts';
 import { View } from './view.ts';
 
 /** Selects `mailbox` and says what a client must know of it. RFC 9051 6.3.2 */
@@ -16,7 +16,7 @@ export async function openView(session: Session, mailbox: Mailbox, readOnly: boo
   await claimRecent(session, view);
   sendFlagLists(session, view);
   out.untagged(`${view.count} EXISTS`);
-  if (!session.rev2) out.untagged(`${view.recentCount} RECENT`);
+  if (!session.rev2) sendRecent(session, view);
   const firstUnseen = session.rev2 || session.uidOnly ? -1 : findUnseen(view);
   if (firstUnseen >= 0) out.untagged(`OK [UNSEEN ${firstUnseen + 1}] First unseen.`);
   out.untagged(`OK [UIDVALIDITY ${mailbox.uidValidity}] UIDs valid`);

@@ -5,7 +5,7 @@ import type { View } from './view.ts';
 
 /**
  * Tells a client that comes back what it missed: VANISHED (EARLIER) for what it knows and is gone, FETCH for what changed.
- * RFC 7162 3.2.5
+ * The mailbox may have gone on since it was selected: what is newer than the view is left to the next command. RFC 7162 3.2.5
  */
 export function resynchronize(session: Session, view: View, { uidValidity, modSeq, knownUids, knownSequence }: Qresync): void {
   if (uidValidity !== view.mailbox.uidValidity) return;
@@ -14,13 +14,18 @@ export function resynchronize(session: Session, view: View, { uidValidity, modSe
   const last = view.uidNext - 1;
   const known = resolveRanges(knownUids ?? [{ from: 1, to: Math.max(1, last) }], last);
   // With tombstones that old gone, everything the client may know and we do not have is named. RFC 7162 3.2.5.1
-  const vanished = changes.complete ? within(changes.expunged, known) : missing(view, known, trusted(view, knownSequence), last);
+  const vanished = changes.complete
+    ? within(
+        changes.expunged.filter((uid) => view.place(uid) < 0),
+        known,
+      )
+    : missing(view, known, trusted(view, knownSequence), last);
   if (vanished !== '') session.out.untagged(`VANISHED (EARLIER) ${vanished}`);
   for (const row of changes.changed) {
     const at = view.place(row.uid);
-    if (at < 0 || !known.some(([from, to]) => row.uid >= from && row.uid <= to)) continue;
+    if (at < 0 || view.modSeqs[at]! <= modSeq || !known.some(([from, to]) => row.uid >= from && row.uid <= to)) continue;
     const uid = session.uidOnly ? '' : `UID ${row.uid} `;
-    session.out.line(`${session.fetchHead(view, at)}${uid}FLAGS (${view.flagText(at, !session.rev2)}) MODSEQ (${row.modSeq}))`);
+    session.out.line(`${session.fetchHead(view, at)}${uid}FLAGS (${view.flagText(at, !session.rev2)}) MODSEQ (${view.modSeqs[at]}))`);
   }
 }
 

@@ -4,6 +4,7 @@ import type { SearchReturn } from './grammar/search-return.ts';
 import { formatNumbers } from './grammar/sequence-set.ts';
 import { pick } from './partial.ts';
 import type { Session } from './session.ts';
+import { sendUpdates } from './updates.ts';
 import type { View } from './view.ts';
 
 export interface Found {
@@ -22,6 +23,16 @@ export function sendNumbers(session: Session, name: string, found: Found): void 
   const numbers = numbersOf(found);
   const modSeq = found.modSeq && numbers.length > 0 ? ` (MODSEQ ${highest(found.view, found.places)})` : '';
   session.out.untagged(`${name}${numbers.length === 0 ? '' : ` ${numbers.join(' ')}`}${modSeq}`);
+}
+
+/**
+ * What the tagged OK says: messages that the client still counts may have gone before they could be looked at. With UIDs it is
+ * told so in the same breath. RFC 5530 3
+ */
+export async function foundAll(session: Session, byUid: boolean): Promise<string | undefined> {
+  if (byUid) return;
+  await sendUpdates(session, false);
+  return session.view?.hasGone ? '[EXPUNGEISSUED] Completed, some messages were already expunged.' : undefined;
 }
 
 /** RFC 4731 3.1, RFC 7162 3.1.10, RFC 9394 3.1; of a SORT, first and last are by its order. RFC 5267 3 @param origin RFC 7377 2.1 */

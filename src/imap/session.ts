@@ -260,6 +260,7 @@ export class Session {
       if (this.mail !== null && (asksAll.test(name) || text.includes('Shared'))) await this.mail.freshen();
       const result = await row.run(args, this);
       if (this.view !== null && row.updates !== 'none' && !this.closing) await sendUpdates(this, row.updates !== 'noExpunge');
+      this.#takeBackModSeq();
       await this.notifier?.flush();
       const no = (result as No | undefined)?.no;
       if (result === alreadyAnswered) return;
@@ -286,6 +287,14 @@ export class Session {
   /** Set by LOGOUT: close once its OK is out. */
   ending = false;
 
+  /**
+   * Mod-sequences were told past those of messages that are gone and not told yet: were the client to come back with them, it
+   * would never hear of these. RFC 7162 3.2.1
+   */
+  #takeBackModSeq(): void {
+    if (this.view?.hasGone && this.enabled.has('QRESYNC')) this.out.untagged(`OK [HIGHESTMODSEQ ${this.view.toldModSeq}] Up to here.`);
+  }
+
   /** So that nobody takes a long command for a dead server. RFC 9585 */
   #stillBusy(tag: string): void {
     if (this.inResponse || this.closing) return;
@@ -302,6 +311,7 @@ export class Session {
     // What was told so far stays true; what changed meanwhile may be told, too.
     if (this.view !== null && !this.closing && fault.kind !== 'internal')
       await sendUpdates(this, false).catch((e: unknown) => this.reportBug(e));
+    this.#takeBackModSeq();
     this.out.line(failure(tag, fault));
     this.out.flush();
     const { status } = imapFailures[fault.kind];

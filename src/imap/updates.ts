@@ -17,12 +17,22 @@ export async function sendUpdates(session: Session, withExpunged: boolean): Prom
   try {
     if (mail.get(view.mailbox.id)?.uidValidity !== view.mailbox.uidValidity) throw new Fault('noSuchMailbox');
     const changes = view.changes();
-    if (changes.highestModSeq === view.modSeq && !view.hasGone) return;
+    if (changes.highestModSeq === view.modSeq && !view.hasGone) {
+      view.toldModSeq = view.modSeq;
+      return;
+    }
     const { touched, added } = view.advance(changes);
+    // New messages may bring new keywords, which any FETCH may show from now on. RFC 9051 7.3.5
+    if (touched.length + added > 0) sendKeywords(session, view);
     const changed = view.contexts.length === 0 ? [] : touched.map((at) => view.uids[at]!);
     if (touched.length > 0) sendFlags(session, view, touched);
     if (withExpunged) sendExpunged(session, view);
-    if (added > 0) await sendExists(session, view);
+    if (added > 0) session.out.untagged(`${view.count} EXISTS`);
+    if (!session.rev2) {
+      if (added > 0) await claimRecent(session, view);
+      if (view.recentCount !== view.toldRecent) sendRecent(session, view);
+    }
+    if (!view.hasGone) view.toldModSeq = view.modSeq;
     if (view.contexts.length === 0) return;
     for (let at = view.count - added; at < view.count; at++) changed.push(view.uids[at]!);
     await updateContexts(session, view, [...changed, ...view.changedHere.splice(0)]);
@@ -43,13 +53,10 @@ export function sendExpunged(session: Session, view: View): void {
   else for (const n of sequenceNumbers) session.out.untagged(`${n} EXPUNGE`);
 }
 
-async function sendExists(session: Session, view: View): Promise<void> {
-  session.out.untagged(`${view.count} EXISTS`);
-  if (session.rev2) return;
-  const before = view.recentCount;
-  await claimRecent(session, view);
-  const now = view.recentCount;
-  if (now !== before) session.out.untagged(`${now} RECENT`);
+/** RFC 3501 7.3.2 */
+export function sendRecent({ out }: Session, view: View): void {
+  view.toldRecent = view.recentCount;
+  out.untagged(`${view.toldRecent} RECENT`);
 }
 
 /** Makes new messages recent in this session, unless another has them already. RFC 3501 2.3.2 */
@@ -62,7 +69,7 @@ export async function claimRecent(session: Session, view: View): Promise<void> {
     return;
   }
   if (first >= view.uidNext) return;
-  view.addRecent(await mail.claimRecent(id), mail.firstRecent(id));
+  view.addRecent(...(await mail.claimRecent(id)));
 }
 
 /** `FETCH (FLAGS …)` for what another session, or this one without being asked to show it, has changed. */

@@ -284,7 +284,7 @@ export class UserMail implements AccountStore {
     return this.#in(id, 'r').changes(id, since);
   }
 
-  claimRecent(id: MailboxId): Promise<Uid> {
+  claimRecent(id: MailboxId): Promise<readonly [from: Uid, before: Uid]> {
     return this.#in(id, 'r').claimRecent(id);
   }
 

@@ -26,12 +26,16 @@ export class View {
   /** Messages in the view; the arrays may be longer. */
   count: number;
   modSeq: ModSeq;
+  /** Up to here the client was told everything; between it and `modSeq`, messages went that it still counts. */
+  toldModSeq: ModSeq;
   uidNext: Uid;
   /** The search result saved for `$`, UIDs ascending. RFC 9051 6.4.4.1 */
   saved: Uint32Array = new Uint32Array(0);
   /** Searches kept up to date, and UIDs whose flags this session changed since they were looked at. */
   contexts: readonly SearchContext[] = [];
   changedHere: number[] = [];
+  /** As the client was told last. */
+  toldRecent = 0;
   moreKeywords: Map<number, readonly string[]>;
   /** Keyword names the client was told of. */
   keywords: readonly string[] = [];
@@ -52,6 +56,7 @@ export class View {
     this.modSeqs = snapshot.modSeqs;
     this.count = snapshot.uids.length;
     this.modSeq = snapshot.highestModSeq;
+    this.toldModSeq = snapshot.highestModSeq;
     this.uidNext = snapshot.uidNext;
     this.moreKeywords = new Map(snapshot.moreKeywords);
     this.keywords = mail.keywords(mailbox.id);

@@ -228,10 +228,10 @@ export class Account implements AccountStore {
     });
   }
 
-  async claimRecent(id: MailboxId): Promise<Uid> {
+  async claimRecent(id: MailboxId): Promise<readonly [from: Uid, before: Uid]> {
     const { firstRecent, uidNext } = this.#reader.mailbox(id);
-    if (firstRecent === uidNext) return firstRecent as Uid;
-    return (await this.#call('claimRecent', { mailbox: id })) as Uid;
+    if (firstRecent === uidNext) return [uidNext as Uid, uidNext as Uid];
+    return (await this.#call('claimRecent', { mailbox: id })) as readonly [Uid, Uid];
   }
 
   firstRecent(id: MailboxId): Uid {

@@ -14,7 +14,7 @@ export interface Commands {
   expunge: { request: ExpungeRequest; result: Uint32Array };
   copy: { request: CopyRequest; result: CopiedTo };
   move: { request: CopyRequest; result: CopiedTo };
-  claimRecent: { request: { mailbox: number }; result: number };
+  claimRecent: { request: { mailbox: number }; result: readonly [from: number, before: number] };
   create: { request: { name: string; specialUse: string | null }; result: number };
   rename: { request: { from: string; to: string }; result: void };
   delete: { request: { name: string }; result: void };

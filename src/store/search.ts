@@ -131,7 +131,12 @@ export async function searchMailbox(
       since = performance.now();
     }
   }
-  return Uint32Array.from(found);
+  // Of what went while we looked some keys saw nothing any more, and NOT of that would be true.
+  const { complete, expunged } = store.changes(id, view.highestModSeq);
+  if (expunged.length === 0 && complete) return Uint32Array.from(found);
+  const left = complete ? null : new Set(store.snapshot(id).uids);
+  const gone = new Set<number>(expunged);
+  return Uint32Array.from(found.filter((uid) => (left === null ? !gone.has(uid) : left.has(uid))));
 }
 
 export interface SearchSources {

@@ -232,8 +232,8 @@ export interface AccountStore {
   /** Names of keywords by letter, `a` first. Grows only. */
   keywords(id: MailboxId): readonly string[];
   changes(id: MailboxId, since: ModSeq): Changes;
-  /** Makes the session the one that sees these as \Recent; messages from the returned UID on are. RFC 3501 2.3.2 */
-  claimRecent(id: MailboxId): Promise<Uid>;
+  /** Makes the session the one that sees these as \Recent: from the first UID to before the second. RFC 3501 2.3.2 */
+  claimRecent(id: MailboxId): Promise<readonly [from: Uid, before: Uid]>;
   firstRecent(id: MailboxId): Uid;
   /** Rows of those of `uids` (ascending) that exist, in UID order, at most some hundred per step of the iterator. */
   fetch(id: MailboxId, uids: ArrayLike<number>, columns: readonly Column[]): IterableIterator<readonly MessageRow[]>;

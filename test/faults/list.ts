@@ -1,4 +1,5 @@
 import { accountingTests } from './accounting.ts';
+import { crowdedMailboxTests } from './crowded-mailbox.ts';
 import { damageTests } from './damage.ts';
 import { deepQueueTests } from './deep-queue.ts';
 import { diskFullTests } from './disk-full.ts';
@@ -16,6 +17,7 @@ export const faultTests: readonly FaultTest[] = [
   ...accountingTests,
   ...existingTests,
   ...deepQueueTests,
+  ...crowdedMailboxTests,
   ...powerCutTests,
   ...diskFullTests,
   ...damageTests,

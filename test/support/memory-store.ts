@@ -210,11 +210,11 @@ export class MemoryAccount implements AccountStore {
     };
   }
 
-  async claimRecent(id: MailboxId): Promise<Uid> {
+  async claimRecent(id: MailboxId): Promise<readonly [from: Uid, before: Uid]> {
     const box = this.#box(id);
     const from = box.recentFrom;
     box.recentFrom = box.uidNext;
-    return from;
+    return [from, box.uidNext];
   }
 
   firstRecent(id: MailboxId): Uid {

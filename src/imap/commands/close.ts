@@ -1,4 +1,7 @@
+import { deleted } from '../../mail/flags.ts';
+import type { ModSeq, Uid } from '../../mail/numbers.ts';
 import { command, noArguments } from '../command.ts';
+import type { Session } from '../session.ts';
 
 /** Expunges without telling, then leaves the mailbox. RFC 9051 6.4.1 */
 export const close = command({
@@ -12,13 +15,23 @@ export const close = command({
     // RFC 4314 4: without the right, as UNSELECT.
     const mayExpunge = !view.readOnly && mail.rights(view.mailbox.id).includes('e');
     const gone = !mayExpunge ? [] : await mail.expunge(view.mailbox.id, undefined, false);
+    const known = gone.length > 0 && session.enabled.has('CONDSTORE') ? onlyThese(session, gone) : null;
     session.unselect();
-    // RFC 7162 3.2.8
-    if (gone.length > 0 && session.enabled.has('CONDSTORE'))
-      return `[HIGHESTMODSEQ ${mail.status(view.mailbox.id).highestModSeq}] Close completed.`;
-    return 'Close completed.';
+    return known === null ? 'Close completed.' : `[HIGHESTMODSEQ ${known}] Close completed.`;
   },
 });
+
+/**
+ * The mod-sequence up to which the client knows everything once it has dropped what it had as \Deleted; null where others have
+ * changed things meanwhile that it was not told of: it would never ask for them again. RFC 7162 3.2.8
+ */
+function onlyThese(session: Session, gone: readonly Uid[]): ModSeq | null {
+  const { mail, view } = session.selected;
+  if (view.hasGone) return null;
+  const { complete, changed, expunged, highestModSeq } = mail.changes(view.mailbox.id, view.modSeq);
+  const dropped = new Set(gone.filter((uid) => ((view.flags[view.place(uid)] ?? 0) & deleted) !== 0));
+  return complete && changed.length === 0 && expunged.every((uid) => dropped.has(uid)) ? highestModSeq : null;
+}
 
 /** Leaves the mailbox as it is. RFC 9051 6.4.2 */
 export const unselect = command({

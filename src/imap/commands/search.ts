@@ -5,7 +5,7 @@ import { relevancy, requireFuzzy } from '../fuzzy.ts';
 import { searchProgram, type WireKey } from '../grammar/search-key.ts';
 import { asksAnswer, everything, type SearchReturn, searchReturn } from '../grammar/search-return.ts';
 import { asksModSeq, requireUids, resolveKey } from '../search.ts';
-import { saveResult, sendExtended, sendNumbers } from '../search-response.ts';
+import { foundAll, saveResult, sendExtended, sendNumbers } from '../search-response.ts';
 
 interface SearchArguments {
   readonly returns: SearchReturn | null;
@@ -47,6 +47,7 @@ function searchCommand(byUid: boolean): Command<SearchArguments> {
         if (returns === null && !session.rev2) sendNumbers(session, 'SEARCH', found);
         else if (returns === null) sendExtended(session, found, everything);
         else if (asksAnswer(returns)) sendExtended(session, found, returns);
+        return await foundAll(session, byUid);
       } catch (error) {
         // A SAVE that fails leaves an empty result. RFC 5182 2.1
         if (returns?.save && error instanceof Fault) view.saved = new Uint32Array(0);

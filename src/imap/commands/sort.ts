@@ -7,7 +7,7 @@ import type { Cursor } from '../grammar/cursor.ts';
 import { decoder, searchKeys, type WireKey } from '../grammar/search-key.ts';
 import { asksAnswer, type SearchReturn, searchReturn } from '../grammar/search-return.ts';
 import { asksModSeq, requireUids, resolveKey } from '../search.ts';
-import { saveResult, sendExtended, sendNumbers } from '../search-response.ts';
+import { foundAll, saveResult, sendExtended, sendNumbers } from '../search-response.ts';
 import { sorted } from '../sort.ts';
 
 interface SortArguments {
@@ -65,7 +65,10 @@ function sortCommand(byUid: boolean): Command<SortArguments> {
       const scores = byRelevancy || returns?.relevancy ? await relevancy(session, view, key, Array.from(uids)) : null;
       const places = view.placesOf(await sorted(mail, view.mailbox.id, uids, criteria, scores));
       const found = { view, places, byUid, modSeq, scores };
-      if (returns === null) return sendNumbers(session, 'SORT', found);
+      if (returns === null) {
+        sendNumbers(session, 'SORT', found);
+        return await foundAll(session, byUid);
+      }
       if (returns.save) saveResult(found, returns);
       if (returns.update) {
         const order = Array.from(view.uidsOf(places));
@@ -74,6 +77,7 @@ function sortCommand(byUid: boolean): Command<SortArguments> {
         else addContext(session, view, { tag: session.tag, byUid, key: resolved, uids: new Set(order), sort: { criteria, order } });
       }
       if (asksAnswer(returns)) sendExtended(session, found, returns);
+      return await foundAll(session, byUid);
     },
   });
 }

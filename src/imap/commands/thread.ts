@@ -4,6 +4,7 @@ import { type Command, command } from '../command.ts';
 import { decoder, searchKeys, type WireKey } from '../grammar/search-key.ts';
 import { recentThreads } from '../recent-threads.ts';
 import { requireUids, resolveKey } from '../search.ts';
+import { foundAll } from '../search-response.ts';
 
 interface ThreadArguments {
   readonly algorithm: ThreadAlgorithm;
@@ -46,6 +47,7 @@ function threadCommand(byUid: boolean): Command<ThreadArguments> {
         recent.keep(text);
       }
       session.out.untagged(`THREAD${text === '' ? '' : ` ${text}`}`);
+      return await foundAll(session, byUid);
     },
   });
 }

@@ -125,13 +125,13 @@ export function removeRow(
 }
 
 /** RFC 3501 2.3.2: the first session to see them. */
-export function claimRecent(writer: AccountWriter, mailbox: number): Operation<number> {
+export function claimRecent(writer: AccountWriter, mailbox: number): Operation<readonly [from: number, before: number]> {
   return {
     durable: false,
     run() {
       const { firstRecent, uidNext } = writer.mailbox(mailbox);
       if (firstRecent !== uidNext) writer.mailboxes.setRecent(mailbox, uidNext);
-      return firstRecent;
+      return [firstRecent, uidNext];
     },
   };
 }
