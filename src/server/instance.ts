@@ -8,6 +8,7 @@ import { TlsContexts, type TlsSettings } from '../net/tls.ts';
 import { clientPorts } from './autoconfig.ts';
 import type { Bus } from './bus.ts';
 import type { Config } from './config/settings.ts';
+import { descriptorRoom } from './descriptors.ts';
 import { httpListener } from './http.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 import { type ListenerInfo, listenerKinds } from './sockets.ts';
@@ -88,7 +89,7 @@ export async function startInstance({ config, tls, ticketKeys, listeners, bus, l
 function limitsOf(config: Config): ConnectionLimitSettings {
   const trusted = networks(config['smtp.mynetworks']);
   return {
-    total: config['limits.client_limit'],
+    total: Math.min(config['limits.client_limit'], descriptorRoom().connections),
     perAddress: config['limits.client_connection_count_limit'],
     exempt: (address) => isLoopback(address) || trusted.includes(address),
   };

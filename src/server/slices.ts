@@ -13,6 +13,7 @@ import { defaultSmtpSettings, type SmtpSettings } from '../smtp/settings.ts';
 import { type StoreSettings, storeDefaults } from '../store/settings.ts';
 import type { Config } from './config/settings.ts';
 import { parseHostPort } from './config/types.ts';
+import { descriptorRoom } from './descriptors.ts';
 import type { LocalAliasSettings } from './local-aliases.ts';
 import type { ProgramUserSettings } from './program-user.ts';
 
@@ -26,7 +27,11 @@ export const directorySlice = (config: Config): DirectorySettings => ({
   recipientDelimiter: config['mail.recipient_delimiter'],
 });
 
-export const storeSlice = (config: Config): StoreSettings => ({ ...storeDefaults, maildir: config['mail.maildir'] });
+export const storeSlice = (config: Config): StoreSettings => ({
+  ...storeDefaults,
+  maildir: config['mail.maildir'],
+  openAccounts: Math.min(storeDefaults.openAccounts, descriptorRoom().accounts),
+});
 
 export const authSlice = (config: Config): AuthSettings => ({
   allowCleartext: config['auth.allow_cleartext'],

@@ -16,7 +16,7 @@ export interface StoreSettings {
 
 export const storeDefaults: StoreSettings = {
   maildir: 'Maildir',
-  threads: 1,
+  threads: 3,
   openAccounts: 256,
   mailboxes: [
     ['Drafts', '\\Drafts'],

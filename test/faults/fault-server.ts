@@ -21,6 +21,8 @@ export interface FaultServer {
   killAll(): Promise<void>;
   /** Log lines of level error and above, over all starts, but for those that tell of a worker's death. */
   errors(): Record<string, unknown>[];
+  /** Log lines over all starts. */
+  logs(): Record<string, unknown>[];
   /** SIGTERM, then removes the folder unless it is worth a look. */
   close(keep?: boolean): Promise<void>;
 }
@@ -75,6 +77,7 @@ export async function faultServer({ accounts, workers = 2, env: more = {}, mail,
       for (const pid of [server.process.pid, ...children(server.process.pid)]) process.kill(pid, 'SIGKILL');
       await server.process.exited;
     },
+    logs: () => past.flatMap(({ log }) => log),
     errors: () =>
       past
         .flatMap(({ log }) => log)

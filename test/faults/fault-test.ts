@@ -20,6 +20,7 @@ export function figures(
   values: Readonly<Record<string, number | string>>,
   zero: readonly string[] = [],
   limits: Readonly<Record<string, number>> = {},
+  least: Readonly<Record<string, number>> = {},
 ): string {
   const line = Object.entries(values)
     .map(([name, value]) => `${name} ${value}`)
@@ -29,6 +30,9 @@ export function figures(
     ...Object.entries(limits)
       .filter(([name, most]) => !(Number(values[name]) <= most))
       .map(([name, most]) => `${name} is over ${most}`),
+    ...Object.entries(least)
+      .filter(([name, fewest]) => !(Number(values[name]) >= fewest))
+      .map(([name, fewest]) => `${name} is under ${fewest}`),
   ];
   if (wrong.length > 0) throw new Failed(`${line}: ${wrong.join(', ')}`);
   return line;

@@ -4,11 +4,13 @@ import { damageTests } from './damage.ts';
 import { deepQueueTests } from './deep-queue.ts';
 import { diskFullTests } from './disk-full.ts';
 import { existingTests } from './existing.ts';
+import { failingDiskTests } from './failing-disk.ts';
 import type { FaultTest } from './fault-test.ts';
 import { parameterTests } from './parameters.ts';
 import { powerCutTests } from './power-cut.ts';
 import { processTests } from './processes.ts';
 import { resourceTests } from './resources.ts';
+import { scarceTests } from './scarce.ts';
 import { smugglingTests } from './smuggling.ts';
 import { startTlsTests } from './starttls.ts';
 
@@ -20,8 +22,10 @@ export const faultTests: readonly FaultTest[] = [
   ...crowdedMailboxTests,
   ...powerCutTests,
   ...diskFullTests,
+  ...failingDiskTests,
   ...damageTests,
   ...processTests,
+  ...scarceTests,
   ...resourceTests,
   ...smugglingTests,
   ...startTlsTests,
