@@ -1,10 +1,13 @@
 import { Fault } from '../mail/fault.ts';
-import type { Column } from '../store/store.ts';
+import type { Column, MessageRow } from '../store/store.ts';
 import { FetchMessage } from './fetch-message.ts';
 import type { ItemWriter } from './items/item.ts';
 import type { Session } from './session.ts';
 import { Share } from './share.ts';
 import type { Places } from './view.ts';
+
+/** Messages whose rows are asked for at a time. */
+const step = 200;
 
 /**
  * One FETCH response a message, rows to socket without anything in between. @returns false where messages were gone
@@ -27,7 +30,7 @@ export async function respond(
     let next = 0;
     let whole = true;
     const share = new Share();
-    for (const rows of mail.fetch(view.mailbox.id, uids, columns)) {
+    for await (const rows of fetched(session, uids, columns)) {
       for (const row of rows) {
         while (next < uids.length && uids[next]! < row.uid) {
           next++;
@@ -49,6 +52,18 @@ export async function respond(
     return whole && next === uids.length;
   } finally {
     message.close();
+  }
+}
+
+/** Rows of `uids`, a few hundred at a time; contents that were not read yet are read beside the loop first. */
+async function* fetched(session: Session, uids: Uint32Array, columns: readonly Column[]): AsyncGenerator<readonly MessageRow[]> {
+  const { mail, view } = session.selected;
+  const { id } = view.mailbox;
+  for (let from = 0; from < uids.length; from += step) {
+    const some = uids.subarray(from, from + step);
+    const reading = columns.length > 0 ? mail.read(id, some) : undefined;
+    if (reading !== undefined) await reading;
+    yield* mail.fetch(id, some, columns);
   }
 }
 

@@ -296,6 +296,10 @@ export class UserMail implements AccountStore {
     return this.#in(id, 'r').fetch(id, uids, columns);
   }
 
+  read(id: MailboxId, uids: Uint32Array): Promise<void> | undefined {
+    return this.#in(id, 'r').read(id, uids);
+  }
+
   async sortItems(id: MailboxId, uids: ArrayLike<number>, withText: boolean): Promise<readonly SortItem[]> {
     return this.#in(id, 'r').sortItems(id, uids, withText);
   }

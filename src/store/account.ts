@@ -7,7 +7,7 @@ import type { Acl } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
 import type { SortItem } from '../mail/sort.ts';
 import { appendRequest } from './append-request.ts';
-import { fetchRows } from './fetch.ts';
+import { fetchRows, readStep } from './fetch.ts';
 import { isOwn, placeOf } from './files/name.ts';
 import { canonicalName, parents } from './files/paths.ts';
 import { folderStamp } from './files/stamp.ts';
@@ -242,6 +242,12 @@ export class Account implements AccountStore {
     return fetchRows(() => this.#reader, this.#root, id, uids, columns);
   }
 
+  read(id: MailboxId, uids: Uint32Array): Promise<void> | undefined {
+    const reader = this.#reader;
+    reader.mailbox(id);
+    return uids.length > 0 && reader.hasUnread(id) ? this.#call('read', { mailbox: id, uids }) : undefined;
+  }
+
   async openMessage(id: MailboxId, uid: Uid): Promise<MessageFile> {
     for (let attempt = 0; attempt < 10; attempt++) {
       const reader = this.#reader;
@@ -271,7 +277,11 @@ export class Account implements AccountStore {
 
   search(id: MailboxId, key: SearchKey): Promise<Uint32Array> {
     const reader = () => this.#reader;
-    return searchMailbox(this, this.#reader.mailbox(id).id as MailboxId, key, { reader, keys: () => this.#keysOf(id) });
+    return searchMailbox(this, this.#reader.mailbox(id).id as MailboxId, key, {
+      reader,
+      keys: () => this.#keysOf(id),
+      look: (uids, question) => this.#call('look', { mailbox: id, uids, question }),
+    });
   }
 
   async sortItems(id: MailboxId, uids: ArrayLike<number>, withText: boolean): Promise<readonly SortItem[]> {
@@ -282,12 +292,14 @@ export class Account implements AccountStore {
   #keysOf(id: MailboxId): MailboxKeys {
     let keys = this.#keys.get(id);
     if (keys === undefined) {
-      const look = (uids: readonly number[]): SortItem[] =>
-        [...this.fetch(id, uids, ['sortKeys'])].flatMap((rows) =>
+      const look = async (uids: readonly number[]): Promise<SortItem[]> => {
+        for (let at = 0; at < uids.length; at += readStep) await this.read(id, Uint32Array.from(uids.slice(at, at + readStep)));
+        return [...this.fetch(id, uids, ['sortKeys'])].flatMap((rows) =>
           rows.flatMap(({ uid, internalDate, size, sortKeys }) =>
             sortKeys === undefined ? [] : [{ uid, internalDate, size, keys: JSON.parse(sortKeys) as SortKeys }],
           ),
         );
+      };
       keys = new MailboxKeys(() => this.#reader, id, look);
       this.#keys.set(id, keys);
     }

@@ -13,6 +13,8 @@ import { factsOfFile } from './writer/content.ts';
 
 /** Rows read at a step. */
 const step = 200;
+/** Messages a store thread reads at a time while somebody waits for them. */
+export const readStep = 200;
 
 /** The part of a file's name that MOVE and COPY keep. */
 export const uniqueOf = (file: string): string => parseFileName(splitPath(file).name).unique;

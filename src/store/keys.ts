@@ -22,7 +22,7 @@ const holders = new Set<MailboxKeys>();
 export class MailboxKeys {
   readonly #reader: () => Reader;
   readonly #mailbox: number;
-  readonly #look: (uids: readonly number[]) => SortItem[];
+  readonly #look: (uids: readonly number[]) => Promise<SortItem[]>;
   #uids = new Uint32Array(0);
   #internalDates = new Float64Array(0);
   #saveDates = new Float64Array(0);
@@ -37,7 +37,7 @@ export class MailboxKeys {
   #loading: Promise<void> = Promise.resolve();
 
   /** @param look reads messages that are not here, or not read yet */
-  constructor(reader: () => Reader, mailbox: number, look: (uids: readonly number[]) => SortItem[]) {
+  constructor(reader: () => Reader, mailbox: number, look: (uids: readonly number[]) => Promise<SortItem[]>) {
     this.#reader = reader;
     this.#mailbox = mailbox;
     this.#look = look;
@@ -158,7 +158,7 @@ export class MailboxKeys {
     }
     if (withText) this.#hold();
     if (lookUp.length === 0) return items;
-    return [...items, ...this.#look(lookUp)].sort((a, b) => a.uid - b.uid);
+    return [...items, ...(await this.#look(lookUp))].sort((a, b) => a.uid - b.uid);
   }
 
   #text(at: number): SortKeys | null {

@@ -4,6 +4,7 @@ import type { SetAclRequest, SetMetadataRequest } from './writer/annotations.ts'
 import type { AppendedTo, AppendRequest } from './writer/append.ts';
 import type { CopiedTo, CopyRequest } from './writer/copy.ts';
 import type { ExpungeRequest, FlagColumns, StoreRequest } from './writer/flags.ts';
+import type { Looked, LookRequest } from './writer/look.ts';
 import type { ScanResult } from './writer/scan.ts';
 
 /** What the loop asks of a store thread, and what comes back. */
@@ -26,6 +27,10 @@ export interface Commands {
   scan: { request: { mailbox: number | null; missing: readonly number[] }; result: ScanResult };
   /** Something did not agree: looks through the whole index, which is made anew where it cannot be believed. `broken`: inode of one that cannot. */
   mend: { request: { broken: number | null }; result: void };
+  /** Reads contents that were put off. */
+  read: { request: { mailbox: number; uids: Uint32Array }; result: void };
+  /** Looks for a text in messages themselves. */
+  look: { request: LookRequest; result: Looked };
   /** Reads the whole index of a mailbox, for a view. */
   load: { request: { mailbox: number }; result: { uids: Uint32Array; flags: Uint32Array; modseqs: Float64Array; highest: number } };
 }

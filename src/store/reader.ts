@@ -29,6 +29,7 @@ export class Reader {
   #checked = Date.now();
   #version = -1;
   readonly #records = new Map<number, MailboxRecord | undefined>();
+  readonly #unread = new Map<number, boolean>();
   #all: readonly MailboxRecord[] | null = null;
   readonly #together: (work: () => unknown) => unknown;
 
@@ -79,6 +80,7 @@ export class Reader {
     if (version === this.#version) return;
     this.#version = version;
     this.#records.clear();
+    this.#unread.clear();
     this.#all = null;
   }
 
@@ -93,6 +95,17 @@ export class Reader {
     this.#fresh();
     if (!this.#records.has(id)) this.#records.set(id, this.mailboxes.get(id));
     return this.#records.get(id);
+  }
+
+  /** Whether the contents of some messages of a mailbox were not read yet. */
+  hasUnread(id: number): boolean {
+    this.#fresh();
+    let found = this.#unread.get(id);
+    if (found === undefined) {
+      found = this.messages.hasUnread(id);
+      this.#unread.set(id, found);
+    }
+    return found;
   }
 
   all(): readonly MailboxRecord[] {

@@ -1,19 +1,23 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { casemap } from '../mail/casemap.ts';
-import { Fault } from '../mail/fault.ts';
 import { firstKeywordBit, flagBits, systemFlag } from '../mail/flags.ts';
-import { fieldBody, splitHeader } from '../mail/header/fields.ts';
-import type { Part, SortKeys } from '../mail/mime/part.ts';
-import { bodyText, fieldText, headerText } from '../mail/mime/text.ts';
+import type { SortKeys } from '../mail/mime/part.ts';
 import type { MailboxId, Uid } from '../mail/numbers.ts';
 import type { SearchKey } from '../mail/search.ts';
+import { readStep } from './fetch.ts';
 import type { MailboxKeys } from './keys.ts';
 import type { Reader } from './reader.ts';
+import type { TextQuestion } from './search/text-question.ts';
 import { type WordAnswer, WordIndex } from './search/word-index.ts';
 import type { AccountStore, Column, MailboxSnapshot, MessageRow } from './store.ts';
+import type { Looked } from './writer/look.ts';
 
 /** Milliseconds the loop is held at a time. */
 const slice = 5;
+/** Messages handed to a store thread at a time. */
+const lookStep = 1000;
+/** From here on keys ask for text. */
+const textCost = 3;
+const none = new Uint32Array(0);
 const day = 86_400_000;
 
 /** Where a key's answer comes from; cheaper ones are asked first. */
@@ -45,7 +49,7 @@ function cost(key: SearchKey): number {
   }
 }
 
-type Test = (message: Candidate) => boolean | Promise<boolean>;
+type Test = (message: Candidate) => boolean;
 
 /** One message, read as far as the keys ask. */
 class Candidate {
@@ -79,53 +83,28 @@ class Candidate {
     }
     return row;
   }
-
-  async header(): Promise<string> {
-    const header = this.row('header')?.header;
-    if (header === undefined) return '';
-    if (header !== null) return header.toString('latin1');
-    const root = this.structure();
-    const file = await this.open();
-    if (root === null || file === null) return '';
-    try {
-      return (await file.read(0, root.start)).toString('latin1');
-    } finally {
-      file.close();
-    }
-  }
-
-  structure(): Part | null {
-    const text = this.row('structure')?.structure;
-    return text === undefined ? null : (JSON.parse(text) as Part);
-  }
-
-  async open() {
-    try {
-      return await this.#store.openMessage(this.#id, this.uid);
-    } catch (error) {
-      if (error instanceof Fault) return null;
-      throw error;
-    }
-  }
 }
 
-/** UIDs that match, ascending. Works through the mailbox in slices. RFC 9051 6.4.4 */
+/** UIDs that match, ascending. RFC 9051 6.4.4 */
 export async function searchMailbox(
   store: AccountStore,
   id: MailboxId,
   key: SearchKey,
-  { reader, keys }: SearchSources,
+  { reader, keys, look }: SearchSources,
 ): Promise<Uint32Array> {
   const view = store.snapshot(id);
-  const test = await compile(key, { store, id, view, words: new WordIndex(reader, id), keys });
+  const test = await compile(key, { store, id, view, words: new WordIndex(reader, id), keys, look, among: view.uids });
+  return matching(test, view, store, id);
+}
+
+/** Works through the mailbox in slices. */
+async function matching(test: Test, view: MailboxSnapshot, store: AccountStore, id: MailboxId): Promise<Uint32Array> {
   const found: number[] = [];
   const message = new Candidate(store, id);
   let since = performance.now();
   for (let i = 0; i < view.uids.length; i++) {
     message.reset(view.uids[i]!, view.flags[i]!, view.modSeqs[i]!);
-    let matches = test(message);
-    if (typeof matches !== 'boolean') matches = await matches;
-    if (matches) found.push(view.uids[i]!);
+    if (test(message)) found.push(view.uids[i]!);
     if ((i & 31) === 31 && performance.now() - since > slice) {
       await turn();
       since = performance.now();
@@ -142,21 +121,50 @@ export async function searchMailbox(
 export interface SearchSources {
   readonly reader: () => Reader;
   readonly keys: () => MailboxKeys;
+  /** Has a store thread look at messages themselves, as many as its time allows. */
+  readonly look: (uids: Uint32Array, question: TextQuestion) => Promise<Looked>;
 }
 
-interface Place {
-  readonly keys: () => MailboxKeys;
+interface Place extends Pick<SearchSources, 'keys' | 'look'> {
+  /** UIDs that other keys leave, ascending. */
+  readonly among: Uint32Array;
   readonly store: AccountStore;
   readonly id: MailboxId;
   readonly view: MailboxSnapshot;
   readonly words: WordIndex;
 }
 
-/** The index's word where it has one; the message itself where it has not. */
-function indexed(answer: WordAnswer | null, look: Test): Test {
-  if (answer === null) return look;
-  const { matched, undecided } = answer;
-  return (message) => matched.has(message.uid) || (undecided.has(message.uid) && look(message));
+/** The index's word where it has one; the messages themselves where it has not. */
+async function indexed(answer: WordAnswer | null, question: TextQuestion, { among, look }: Place): Promise<Test> {
+  const matched = new Set(answer?.matched);
+  let left = answer === null ? among : answer.undecided.size === 0 ? none : among.filter((uid) => answer.undecided.has(uid));
+  while (left.length > 0) {
+    const { matched: found, done } = await look(left.subarray(0, lookStep), question);
+    for (const uid of found) matched.add(uid);
+    left = left.subarray(done);
+  }
+  return ({ uid }) => matched.has(uid);
+}
+
+/** Keys that need no text first: what they leave is all that may have to be looked at. */
+async function compileAll(keys: readonly SearchKey[], place: Place): Promise<Test> {
+  const tests: Test[] = [];
+  let { among } = place;
+  for (const one of keys.toSorted((a, b) => cost(a) - cost(b))) {
+    if (cost(one) >= textCost && among === place.among && tests.length > 0)
+      among = await matching(combine(tests, true), place.view, place.store, place.id);
+    tests.push(await compile(one, { ...place, among }));
+  }
+  return combine(tests, true);
+}
+
+/** Reads what was put off, so that rows show it. */
+async function contentsRead({ store, id, among }: Place): Promise<void> {
+  for (let at = 0; at < among.length; at += readStep) {
+    const reading = store.read(id, among.subarray(at, at + readStep));
+    if (reading === undefined) return;
+    await reading;
+  }
 }
 
 async function compile(key: SearchKey, place: Place): Promise<Test> {
@@ -166,17 +174,15 @@ async function compile(key: SearchKey, place: Place): Promise<Test> {
     case 'saveDateSupported':
       return () => true;
     case 'and':
+      return compileAll(key.keys, place);
     case 'or': {
       const tests: Test[] = [];
       for (const one of key.keys.toSorted((a, b) => cost(a) - cost(b))) tests.push(await compile(one, place));
-      return combine(tests, key.kind === 'and');
+      return combine(tests, false);
     }
     case 'not': {
       const test = await compile(key.key, place);
-      return (message) => {
-        const matches = test(message);
-        return typeof matches === 'boolean' ? !matches : matches.then((value) => !value);
-      };
+      return (message) => !test(message);
     }
     case 'uids':
       return uidTest(key.ranges);
@@ -210,33 +216,26 @@ async function compile(key: SearchKey, place: Place): Promise<Test> {
     case 'emailid':
       return ofRow(({ emailId }) => emailId === key.id);
     case 'threadid':
+      await contentsRead(place);
       return (message) => message.row('sortKeys')?.threadId === key.id;
     case 'date':
+      if (key.which === 'sent') await contentsRead(place);
       return dateTest(key, await loaded(place));
     case 'header':
-      return indexed(await words.header(key.field, key.text), headerTest(key.field, key.text));
+      return indexed(await words.header(key.field, key.text), key, place);
     case 'body':
-      return indexed(await words.body(key.text), (message) => bodyMatches(message, casemap(key.text)));
+      return indexed(await words.body(key.text), key, place);
     case 'text':
-      return indexed(await words.text(key.text), async (message) => {
-        const needle = casemap(key.text);
-        return casemap(headerText(await message.header())).includes(needle) || bodyMatches(message, needle);
-      });
+      return indexed(await words.text(key.text), key, place);
   }
 }
 
-/** Cheap tests first; a promise only where one is needed. */
-function combine(tests: readonly Test[], all: boolean): Test {
-  const from = (message: Candidate, start: number): boolean | Promise<boolean> => {
-    for (let i = start; i < tests.length; i++) {
-      const matches = tests[i]!(message);
-      if (typeof matches !== 'boolean') return matches.then((value) => (value === all ? from(message, i + 1) : !all));
-      if (matches !== all) return !all;
-    }
+const combine =
+  (tests: readonly Test[], all: boolean): Test =>
+  (message) => {
+    for (const test of tests) if (test(message) !== all) return !all;
     return all;
   };
-  return (message) => from(message, 0);
-}
 
 const ofRow =
   (test: (row: MessageRow) => boolean): Test =>
@@ -298,39 +297,4 @@ function dateTest({ which, op, day: wanted }: SearchKey & { kind: 'date' }, keys
     return compare(sentDay ?? Math.floor(row.internalDate / day));
   };
   return byKeys(keys, (_, at) => compare(keys.sentDay(at)), look);
-}
-
-function headerTest(field: string, text: string): Test {
-  const needle = casemap(text);
-  const test = (header: string): boolean =>
-    splitHeader(header).some(
-      (one) => one.key === field && (needle === '' || casemap(fieldText(field, fieldBody(header, one))).includes(needle)),
-    );
-  return (message) => {
-    const header = message.row('header')?.header;
-    if (header === undefined) return false;
-    return header === null ? message.header().then(test) : test(header.toString('latin1'));
-  };
-}
-
-async function bodyMatches(message: Candidate, needle: string): Promise<boolean> {
-  const root = message.structure();
-  const file = root === null ? null : await message.open();
-  if (root === null || file === null) return false;
-  try {
-    let before = '';
-    let since = performance.now();
-    for (const { text, joins } of bodyText(root, (from, to) => file.readSync(from, to - from))) {
-      const piece = (joins ? before : '') + casemap(text);
-      if (piece.includes(needle)) return true;
-      before = needle.length > 1 ? piece.slice(1 - needle.length) : '';
-      if (performance.now() - since > slice) {
-        await turn();
-        since = performance.now();
-      }
-    }
-    return false;
-  } finally {
-    file.close();
-  }
 }

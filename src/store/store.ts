@@ -238,6 +238,11 @@ export interface AccountStore {
   /** Rows of those of `uids` (ascending) that exist, in UID order, at most some hundred per step of the iterator. */
   fetch(id: MailboxId, uids: ArrayLike<number>, columns: readonly Column[]): IterableIterator<readonly MessageRow[]>;
   /**
+   * Has what `fetch` shows of the text of `uids` (ascending, some hundred) read from their files where that was put off, so that
+   * the loop does not do it. A promise only where there may be such.
+   */
+  read(id: MailboxId, uids: Uint32Array): Promise<void> | undefined;
+  /**
    * What SORT and THREAD compare, of those of `uids` (ascending) that exist; kept in memory, so asking again is cheap. Yields.
    * @param withText else `keys` has `sent` only
    */

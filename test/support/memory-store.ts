@@ -221,6 +221,8 @@ export class MemoryAccount implements AccountStore {
     return this.#box(id).recentFrom;
   }
 
+  read(): undefined {}
+
   *fetch(id: MailboxId, uids: ArrayLike<number>): IterableIterator<readonly MessageRow[]> {
     const all = this.#pick(this.#box(id), uids);
     for (let i = 0; i < all.length; i += 100) yield all.slice(i, i + 100).map(messageRow);

@@ -91,6 +91,9 @@ export function messageTable(db: Database) {
   const unread = db.prepare<[number], { mailbox: number; uid: number }>(
     'SELECT mailbox_id AS mailbox, uid FROM message INDEXED BY message_unread WHERE content_id IS NULL LIMIT ?',
   );
+  const anyUnread = db
+    .prepare<[number], number>('SELECT 1 FROM message INDEXED BY message_unread WHERE mailbox_id = ? AND content_id IS NULL LIMIT 1')
+    .pluck();
   const setContent = db.prepare<[number, number, number, number | null, number | null, number, number]>(
     'UPDATE message SET content_id = ?, size = ?, file_size = ?, sent = ?, sent_day = ? WHERE mailbox_id = ? AND uid = ?',
   );
@@ -154,6 +157,7 @@ export function messageTable(db: Database) {
     markAllDirty: () => markAllDirty.run(),
     /** Messages whose content was not read yet. */
     unread: (limit: number) => unread.all(limit),
+    hasUnread: (mailbox: number): boolean => anyUnread.get(mailbox) !== undefined,
     setContent: (mailbox: number, uid: number, content: number, { virtualSize, size, sortKeys: { sent, sentDay } }: MessageFacts) =>
       setContent.run(content, virtualSize, size, sent, sentDay, mailbox, uid),
     /** What messages after a UID are sorted by, in UID order. */

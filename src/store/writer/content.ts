@@ -22,13 +22,16 @@ export function factsOfFile(path: string): FileFacts | null {
     throw error;
   }
   try {
-    if (!fstatSync(fd).isFile()) return null;
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) return null;
+    // Just what a small message needs, and one octet more: less than that many read is its end.
+    const room = Math.min(1 << 16, stat.size + 1);
     const reader = new FactsReader();
     const start: Uint8Array[] = [];
     let kept = 0;
     for (;;) {
-      const chunk = Buffer.allocUnsafe(1 << 16);
-      const length = readSync(fd, chunk, 0, chunk.length, null);
+      const chunk = Buffer.allocUnsafeSlow(room);
+      const length = readSync(fd, chunk, 0, room, null);
       if (length === 0) break;
       const read = chunk.subarray(0, length);
       reader.write(read);
@@ -43,9 +46,20 @@ export function factsOfFile(path: string): FileFacts | null {
 }
 
 /** Reads contents that were put off, a slice at a time. @returns whether there may be more */
-export function readContents(writer: AccountWriter, limit = 50): boolean {
+export function readContents(writer: AccountWriter, limit = 100): boolean {
   const rows = writer.messages.unread(limit);
-  if (rows.length === 0) return false;
+  return rows.length > 0 && readThese(writer, rows) > 0 && rows.length === limit;
+}
+
+/** Reads those contents of a mailbox that were put off and are wanted now. */
+export function readWanted(writer: AccountWriter, mailbox: number, uids: Uint32Array): void {
+  const rows: { mailbox: number; uid: number }[] = [];
+  for (const uid of uids) if (writer.messages.get(mailbox, uid)?.contentId === null) rows.push({ mailbox, uid });
+  if (rows.length > 0) readThese(writer, rows);
+}
+
+/** @returns how many could be read */
+function readThese(writer: AccountWriter, rows: readonly { readonly mailbox: number; readonly uid: number }[]): number {
   const found = rows.map(({ mailbox, uid }) => {
     const row = writer.messages.get(mailbox, uid);
     const folder = writer.mailboxes.get(mailbox)?.folder;
@@ -63,5 +77,5 @@ export function readContents(writer: AccountWriter, limit = 50): boolean {
       done++;
     }
   }, 'NORMAL');
-  return done > 0 && rows.length === limit;
+  return done;
 }

@@ -9,9 +9,10 @@ import type { StoreSettings } from '../settings.ts';
 import { type AccountWriter, type Operation, type Outcome, StaleIndex } from './account-writer.ts';
 import { setAcl, setMetadata } from './annotations.ts';
 import { append } from './append.ts';
-import { readContents } from './content.ts';
+import { readContents, readWanted } from './content.ts';
 import { copy, move } from './copy.ts';
 import { claimRecent, expunge, store } from './flags.ts';
+import { lookThrough } from './look.ts';
 import { create, deleteMailbox, rename, setSpecialUse, subscribe } from './mailboxes.ts';
 import { mustBeSound } from './mend.ts';
 import { adoptFolders, isBroken, openWriter, setAside, settleWhatCan } from './open.ts';
@@ -50,6 +51,8 @@ const operations: {
   setAcl: { kind: 'batch', make: setAcl },
   scan: { kind: 'alone', make: (writer, { mailbox, missing }) => immediate(() => look(writer, mailbox, missing)) },
   mend: { kind: 'alone', make: (writer, { broken }) => immediate(() => mustBeSound(writer, broken)) },
+  read: { kind: 'alone', make: (writer, { mailbox, uids }) => immediate(() => readWanted(writer, mailbox, uids)) },
+  look: { kind: 'alone', make: (writer, request) => immediate(() => lookThrough(writer, request)) },
   load: { kind: 'alone', make: (writer, { mailbox }) => immediate(() => load(writer, mailbox)) },
 };
 
@@ -70,10 +73,12 @@ function load(writer: AccountWriter, mailbox: number) {
   return writer.view(mailbox);
 }
 
+const leavesNone: ReadonlySet<CommandName> = new Set(['open', 'load', 'mend', 'read', 'look']);
+
 /** Whether files are to be renamed or removed after the answer. */
 function leavesFiles({ command, request }: Request): boolean {
   if (command === 'append') return (request as Commands['append']['request']).replaces !== null;
-  return command !== 'open' && command !== 'load' && command !== 'mend';
+  return !leavesNone.has(command);
 }
 
 interface Held {
@@ -283,7 +288,7 @@ export class StoreThread {
       return this.#failure(request.id, error);
     }
     if (leavesFiles(request)) held.unsettled = true;
-    if (request.command === 'append') held.unindexed = true;
+    if (request.command === 'append' || request.command === 'read') held.unindexed = true;
     if (request.command === 'scan' && (outcome.value as { unread: boolean }).unread) held.unread = true;
     return { id: request.id, value: outcome.value };
   }

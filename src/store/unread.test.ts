@@ -1,0 +1,79 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { silentLog } from '../base/log.ts';
+import type { AccountId, MailboxId } from '../mail/numbers.ts';
+import type { SearchKey } from '../mail/search.ts';
+import { openStore } from './open-store.ts';
+import { storeDefaults } from './settings.ts';
+import type { AccountStore, MailStore } from './store.ts';
+import * as content from './writer/content.ts';
+
+/** More than are read while a folder is looked at. */
+const count = 250;
+let store: MailStore;
+let home: string;
+
+/** An account whose messages another program has put there: none is read. */
+async function unreadAccount(): Promise<{ account: AccountStore; id: MailboxId }> {
+  home = mkdtempSync(join(tmpdir(), 'postcote-unread-'));
+  mkdirSync(join(home, 'Maildir/cur'), { recursive: true });
+  for (let n = 0; n < count; n++) {
+    const text = `From: p${n}@example.com\nSubject: number ${n}${n % 50 === 3 ? ' copper' : ''}\nDate: Sun, 22 Nov 2026 10:00:00 +0000\n\nbody ${n}${n % 100 === 7 ? ' needle' : ''}\n`;
+    writeFileSync(
+      join(home, 'Maildir/cur', `${1_600_000_000 + n}.M${n}.host,S=${text.length},W=${text.length + 5}:2,${n % 2 === 0 ? 'S' : ''}`),
+      text,
+    );
+  }
+  store = openStore({ ...storeDefaults, threads: 1 }, { log: silentLog });
+  const account = await store.open({ id: 1 as AccountId, address: 'a@example.com', home, quota: 0 });
+  return { account, id: account.find('INBOX')!.id };
+}
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await store.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+describe('messages whose contents were not read yet', () => {
+  it.each([
+    [{ kind: 'header', field: 'subject', text: 'COPPER' }, [4, 54, 104, 154, 204]],
+    [{ kind: 'body', text: 'needle' }, [8, 108, 208]],
+    [{ kind: 'text', text: 'copper' }, [4, 54, 104, 154, 204]],
+    [{ kind: 'not', key: { kind: 'text', text: 'number' } }, []],
+    [
+      {
+        kind: 'and',
+        keys: [
+          { kind: 'body', text: 'needle' },
+          { kind: 'uids', ranges: [[100, 200]] },
+        ],
+      },
+      [108],
+    ],
+    [{ kind: 'date', which: 'sent', op: 'on', day: 20779 }, Array.from({ length: count }, (_, i) => i + 1)],
+  ] as unknown as [SearchKey, number[]][])('are searched beside the loop: %j', async (key, uids) => {
+    const { account, id } = await unreadAccount();
+    const onTheLoop = vi.spyOn(content, 'factsOfFile');
+    expect(Array.from(await account.search(id, key))).toEqual(uids);
+    expect(onTheLoop).not.toHaveBeenCalled();
+  });
+
+  it('are read beside the loop before they are shown or sorted', async () => {
+    const { account, id } = await unreadAccount();
+    const uids = account.snapshot(id).uids;
+    const some = uids.slice(0, 200);
+    const onTheLoop = vi.spyOn(content, 'factsOfFile');
+    // Who does not wait reads for itself.
+    expect([...account.fetch(id, some.slice(0, 1), ['envelope'])].flat()[0]!.envelope).toBeDefined();
+    expect(onTheLoop).toHaveBeenCalledOnce();
+    await account.read(id, some);
+    const shown = [...account.fetch(id, some, ['envelope'])].flat();
+    expect(shown.map(({ envelope }) => String(envelope).includes('"number '))).toEqual(Array.from(some, () => true));
+    expect(onTheLoop).toHaveBeenCalledOnce();
+    expect((await account.sortItems(id, uids, true)).map(({ keys }) => keys.subject)).toContain('NUMBER 249');
+    expect(account.read(id, uids)).toBeUndefined();
+  });
+});
