@@ -47,7 +47,23 @@ export function isLoopback(address: string): boolean {
   return parse(address)?.range() === 'loopback';
 }
 
+/** Addresses parsed lately: each connection's is asked for several times. */
+const parsed = new Map<string, ipaddr.IPv4 | ipaddr.IPv6 | null>();
+const mostParsed = 1000;
+const longestParsed = 64;
+
 function parse(text: string): ipaddr.IPv4 | ipaddr.IPv6 | null {
+  if (text.length > longestParsed) return null;
+  let ip = parsed.get(text);
+  if (ip === undefined) {
+    ip = parseAnew(text);
+    if (parsed.size >= mostParsed) parsed.delete(parsed.keys().next().value!);
+    parsed.set(text, ip);
+  }
+  return ip;
+}
+
+function parseAnew(text: string): ipaddr.IPv4 | ipaddr.IPv6 | null {
   const bare = text.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '');
   // ipaddr.js also reads 0x7f.1 and 127.1; an address list must not.
   const plain = bare.includes(':') ? ipaddr.IPv6.isValid(bare) : ipaddr.IPv4.isValidFourPartDecimal(bare);

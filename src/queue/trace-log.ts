@@ -47,18 +47,21 @@ export class TraceLog {
   #note(bound: LogFields, fields: LogFields, msg: string): void {
     const queueId = fields.queue_id ?? bound.queue_id;
     if (typeof queueId !== 'string' || this.#waiting.length >= mostWaiting) return;
-    const all = { ...bound, ...fields };
-    const keys = Object.entries(all).flatMap(([name, value]) =>
-      typeof value === 'string' && value.length < 400 && (name === 'message_id' || name === 'session' || looksLikeAddress(value))
-        ? [value.toLowerCase()]
-        : [],
-    );
+    const all: LogFields = { ...bound, ...fields };
+    const keys = new Set<string>();
+    let errors = false;
+    for (const name in all) {
+      const value = all[name];
+      if (typeof value === 'string') {
+        if (value.length < 400 && (name === 'message_id' || name === 'session' || looksLikeAddress(value))) keys.add(value.toLowerCase());
+      } else if (value instanceof Error) errors = true;
+    }
     this.#waiting.push({
       at: this.#clock.now(),
       queueId,
       msg,
-      fields: JSON.stringify(all, (_, value: unknown) => (value instanceof Error ? String(value) : value)),
-      keys,
+      fields: JSON.stringify(all, errors ? (_, value: unknown) => (value instanceof Error ? String(value) : value) : undefined),
+      keys: [...keys],
     });
   }
 
@@ -76,4 +79,4 @@ export class TraceLog {
   }
 }
 
-const looksLikeAddress = (text: string): boolean => /^[^\s<>@]+@[^\s<>@]+$/.test(text);
+const looksLikeAddress = (text: string): boolean => text.includes('@') && /^[^\s<>@]+@[^\s<>@]+$/.test(text);

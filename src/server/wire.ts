@@ -86,7 +86,7 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
   let localNames = localAliasSlice(config);
   const aliases = localAliases({ hostname: config.hostname, settings: () => localNames, log });
   const directory = withSrs(aliases.over(withRelayDomains(accounts, () => relayed)), srs);
-  const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus) });
+  const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus), eager: true });
   const outbound = startOutbound(config, { clock, log, dns, directory, store, srs, aliases });
   const { queue } = outbound;
   trace.attach(outbound.queue.thread);

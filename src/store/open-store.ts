@@ -17,6 +17,8 @@ export interface StoreDeps {
   readonly log: Log;
   /** Hints to and from other processes; in this process alone when absent. */
   readonly feed?: ChangeFeed;
+  /** For a server: its store thread starts now, not with the first request. */
+  readonly eager?: boolean;
 }
 
 interface Entry {
@@ -42,12 +44,13 @@ class MaildirStore implements MailStore {
   #readers = 0;
   #clock = 0;
 
-  constructor(settings: StoreSettings, { log, feed = inProcessFeed() }: StoreDeps) {
+  constructor(settings: StoreSettings, { log, feed = inProcessFeed(), eager = false }: StoreDeps) {
     this.#settings = settings;
     this.#log = log;
     this.#feed = feed;
     this.#threads = new StoreThreads(settings, {
       log,
+      eager,
       onHint: ({ account, mailbox, modseq }) => feed.publish({ account, mailbox: mailbox as MailboxId | null, modSeq: modseq as ModSeq }),
     });
   }

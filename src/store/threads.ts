@@ -13,7 +13,7 @@ interface Pending {
 const heldUp = 500;
 
 interface Thread {
-  /** Started with the first request: each costs some 10 MB. */
+  /** Each costs some 10 MB. */
   worker: Worker | null;
   outbox: Request[];
   transfer: ArrayBuffer[];
@@ -32,6 +32,8 @@ interface Place {
 export interface StoreThreadsDeps {
   readonly log: Log;
   readonly onHint: (hint: Burst['hints'][number]) => void;
+  /** Starts the first thread at once: the first delivery need not wait until it has read its code. */
+  readonly eager?: boolean;
 }
 
 /**
@@ -50,7 +52,8 @@ export class StoreThreads {
   constructor(settings: StoreSettings, deps: StoreThreadsDeps) {
     this.#settings = settings;
     this.#deps = deps;
-    this.#add();
+    const first = this.#add();
+    if (deps.eager === true) this.#start(first);
   }
 
   #add(): Thread {
