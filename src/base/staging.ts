@@ -28,6 +28,7 @@ export class Staging {
   #size = 0;
   #file: string | null = null;
   #handle: FileHandle | null = null;
+  #own: ArrayBuffer[] = [];
 
   /** @param memoryLimit octets for this message; @param totalLimit octets for all messages of the process */
   constructor(dir: string, memoryLimit = 1 << 20, totalLimit = 64 << 20) {
@@ -52,12 +53,22 @@ export class Staging {
     return undefined;
   }
 
+  /**
+   * Nobody else needs this memory of chunks: it is given back with the message, not when the garbage collector comes to it. Of a
+   * megabyte each it would come often, for memory outside its heap, and look through all of its heap each time.
+   */
+  own(memory: ArrayBuffer): void {
+    if (this.#handle === null) this.#own.push(memory);
+  }
+
   async finish(): Promise<Staged> {
     await this.#handle?.close();
     this.#handle = null;
     const file = this.#file;
     const kept = this.#inMemory;
     this.#inMemory = 0;
+    const own = this.#own;
+    this.#own = [];
     let done = false;
     return {
       size: this.#size,
@@ -67,6 +78,7 @@ export class Staging {
         if (done) return;
         done = true;
         held -= kept;
+        free(own);
         if (file !== null) await rm(file, { force: true });
       },
     };
@@ -77,6 +89,7 @@ export class Staging {
     held -= this.#inMemory;
     this.#inMemory = 0;
     this.#chunks = [];
+    free(this.#own.splice(0));
     await this.#handle?.close();
     this.#handle = null;
     if (this.#file !== null) await rm(this.#file, { force: true });
@@ -85,17 +98,23 @@ export class Staging {
   async #spill(): Promise<void> {
     const chunks = this.#chunks;
     this.#chunks = [];
+    const own = this.#own.splice(0);
     held -= this.#inMemory;
     this.#inMemory = 0;
     this.#file = join(this.#dir, `staging.${process.pid}.${randomBytes(8).toString('hex')}`);
     this.#handle = await open(this.#file, 'wx', 0o600);
-    await this.#append(Buffer.concat(chunks));
+    for (const chunk of chunks) await this.#append(chunk);
+    free(own);
   }
 
   async #append(chunk: Uint8Array): Promise<void> {
     let from = 0;
     while (from < chunk.length) from += (await this.#handle!.write(chunk, from)).bytesWritten;
   }
+}
+
+function free(memory: readonly ArrayBuffer[]): void {
+  for (const buffer of memory) buffer.transfer(0);
 }
 
 /** A message that is whole in memory. */

@@ -11,6 +11,8 @@ const inMemory = 2 << 20;
 /** Pieces smaller than this are put together first, at most so many at a time. */
 const crumb = 4096;
 const mostCrumbs = 256;
+/** Octets of one read from which its memory is worth giving back by hand. */
+const worthFreeing = 16 << 10;
 
 /** A message as it comes in: framed, in LF form, staged. */
 export class Receiver {
@@ -63,6 +65,11 @@ export class Receiver {
       return this.#staging.abort().then(() => end);
     }
     const waiting = this.#write(this.#gate.pass(bytes));
+    // All of what the system gave for this read, and all of it the message.
+    const { buffer } = chunk;
+    if (end === -1 && chunk.length >= worthFreeing && chunk.length === buffer.byteLength && buffer instanceof ArrayBuffer) {
+      this.#staging.own(buffer);
+    }
     return waiting === undefined ? end : waiting.then(() => end);
   }
 
