@@ -1,21 +1,29 @@
-// npm run bench [smtp|imap|pop3|relay|auth|idle …] [--peer postfix|dovecot|none] [--runs 3] [--scale 1] [--only W1] [--json]
+// npm run bench [smtp|imap|pop3|relay|auth|idle|growth|soak …] [--peer postfix|dovecot|none] [--runs 3] [--scale 1] [--only W1]
+//   [--workers 2] [--json] [--profile: the ten hottest functions of each process and thread]
 //   imap: [--parts small,logins,rebuild,large] [--fill append|smtp|maildir]
+//   growth: [--only 'mailboxes|accounts|queue']
+//   soak: [--minutes 60] [--bound 20: megabytes an hour]
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fillWays } from './drivers/fill.ts';
+import { growthTable, isFlat, slopes } from './growth.ts';
+import { type ProfileSummary, profileTable, readProfiles } from './profile.ts';
 import { holds, markdown, type Row, ratio } from './report.ts';
 import { dovecotInstalled, startDovecot } from './servers/dovecot.ts';
 import { startPostcote } from './servers/postcote.ts';
 import { postfixInstalled, startPostfix } from './servers/postfix.ts';
 import type { BenchServer } from './servers/server.ts';
+import { authSuite } from './suites/auth.ts';
+import { type GrowthTable, growthSuite } from './suites/growth.ts';
 import { idleSuite } from './suites/idle.ts';
 import { imapParts, imapSuite } from './suites/imap.ts';
 import { pop3Suite } from './suites/pop3.ts';
 import { relaySuite } from './suites/relay.ts';
 import { smtpSuite } from './suites/smtp.ts';
+import { type Soak, soak, soakText } from './suites/soak.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,6 +39,9 @@ const { values, positionals } = parseArgs({
     /** Of the suite imap. */
     parts: { type: 'string', default: imapParts.join() },
     fill: { type: 'string', default: 'append' },
+    /** Of the suite soak. */
+    minutes: { type: 'string', default: '60' },
+    bound: { type: 'string', default: '20' },
     /** Where the servers' folders go: a disk like the one mail will lie on, not a memory file system. */
     dir: { type: 'string', default: process.env.BENCH_DIR ?? (process.platform === 'linux' ? '/var/tmp' : tmpdir()) },
   },
@@ -72,13 +83,18 @@ execFileSync('chmod', ['755', root]);
 
 const started: BenchServer[] = [];
 const rows: Row[] = [];
+const tables: GrowthTable[] = [];
+const soaks: Soak[] = [];
+let profiles: readonly ProfileSummary[] = [];
+const bound = Number(values.bound);
+/** Milliseconds: differences of a cost that are the machine's. */
+const noise = 1;
+const profile = join(root, 'profile');
+const nodeOptions = values.profile ? `--cpu-prof --cpu-prof-dir=${profile}` : '';
+const workers = Number(values.workers);
 try {
   const accounts = 200;
-  const profile = join(root, 'profile');
-  const ours = await startPostcote(join(root, 'postcote'), accounts, certificate, {
-    workers: Number(values.workers),
-    ...(values.profile ? { nodeOptions: `--cpu-prof --cpu-prof-dir=${profile}` } : {}),
-  });
+  const ours = await startPostcote(join(root, 'postcote'), accounts, certificate, { workers, nodeOptions });
   started.push(ours);
   let dovecot: BenchServer | null = null;
   for (const suite of suites) {
@@ -103,36 +119,45 @@ try {
               };
       }
       rows.push(...(await smtpSuite(ours, peer, runs, scale, only)));
-    } else if (suite === 'imap' || suite === 'pop3' || suite === 'idle') {
+    } else if (suite === 'imap' || suite === 'pop3' || suite === 'idle' || suite === 'auth') {
       dovecot ??= withPeer && dovecotInstalled() ? await startDovecot(join(root, 'dovecot'), accounts, certificate) : null;
       if (dovecot !== null && !started.includes(dovecot)) started.push(dovecot);
       if (suite === 'imap')
         rows.push(...(await imapSuite(ours, dovecot, runs, scale, only, { ...imapOptions, stock: join(root, 'stock') })));
-      if (suite === 'pop3') rows.push(...(await pop3Suite(ours, dovecot, runs, scale)));
+      if (suite === 'pop3') rows.push(...(await pop3Suite(ours, dovecot, runs, scale, only)));
+      if (suite === 'auth') rows.push(...(await authSuite(ours, dovecot, runs, scale, only)));
       if (suite === 'idle') rows.push(...(await idleSuite(ours, dovecot, runs, scale)));
     } else if (suite === 'relay') {
-      const nodeOptions = values.profile ? `--cpu-prof --cpu-prof-dir=${profile}` : '';
-      const relay = { root, certificate, withPeer, workers: Number(values.workers), nodeOptions };
-      rows.push(...(await relaySuite(relay, runs, scale, only)));
+      rows.push(...(await relaySuite({ root, certificate, withPeer, workers, nodeOptions }, runs, scale, only)));
+    } else if (suite === 'growth') {
+      tables.push(...(await growthSuite({ root, certificate, workers, nodeOptions }, scale, only)));
+    } else if (suite === 'soak') {
+      await ours.restart();
+      soaks.push(await soak(ours, Number(values.minutes), bound));
     } else {
-      throw new Error(`no suite ${suite}; there are: smtp, imap, pop3, idle, relay`);
+      throw new Error(`no suite ${suite}; there are: smtp, imap, pop3, idle, auth, relay, growth, soak`);
     }
   }
 } finally {
   for (const server of started.reverse()) await server.stop().catch((error: unknown) => console.error(String(error)));
+  // Written when a process ends.
+  if (values.profile && existsSync(profile)) profiles = readProfiles(profile);
   if (values.keep || values.profile) console.error(`kept: ${root}`);
   else rmSync(root, { recursive: true, force: true });
 }
 
-if (values.json)
-  console.log(
-    JSON.stringify(
-      rows.map((row) => ({ ...row, ratio: ratio(row), holds: holds(row) })),
-      null,
-      2,
-    ),
-  );
-else
-  console.log(
-    `${cpus().length} cores, ${cpus()[0]?.model ?? ''}, Node ${process.version}, ${runs} runs, scale ${scale}\n\n${markdown(rows)}`,
-  );
+if (values.json) {
+  const growth = tables.map(({ rows: works, ...table }) => ({
+    ...table,
+    rows: works.map((row) => ({ ...row, slopes: slopes(row), flat: isFlat(row, noise) })),
+  }));
+  const results = rows.map((row) => ({ ...row, ratio: ratio(row), holds: holds(row) }));
+  console.log(JSON.stringify({ rows: results, growth, soak: soaks, profiles }, null, 2));
+} else {
+  console.log(`${cpus().length} cores, ${cpus()[0]?.model ?? ''}, Node ${process.version}, ${runs} runs, scale ${scale}`);
+  if (rows.length > 0) console.log(`\n${markdown(rows)}`);
+  for (const { name, sizes, rows: works } of tables) console.log(`\nBy ${name}:\n\n${growthTable(sizes, works, noise)}`);
+  for (const one of soaks) console.log(`\n${soakText(one, bound)}`);
+  if (profiles.length > 0) console.log(`\n${profileTable(profiles)}`);
+}
+if (soaks.some((one) => !one.holds)) process.exitCode = 1;

@@ -1,8 +1,9 @@
+import { delayNote, watchLoop, worstDelay } from './loop.ts';
 import { cpuOf } from './process.ts';
 import type { Row } from './report.ts';
-import type { BenchServer } from './servers/server.ts';
+import type { BenchServer, LoopDelay } from './servers/server.ts';
 
-export type Unit = 'ms' | '/s' | 'MB/s';
+export type Unit = 'ms' | '/s' | 'MB/s' | '%';
 
 interface Measured {
   readonly work: string;
@@ -10,15 +11,15 @@ interface Measured {
   readonly target: number | null;
   /** One value a run. */
   readonly values: number[];
-  /** Milliseconds: CPU of each run, longest time the loop was held of all. */
+  /** Milliseconds of each run. */
   readonly cpu: number[];
-  loop: number;
+  readonly loops: LoopDelay[];
 }
 
 export interface Cost {
   readonly elapsed: number;
   readonly cpu: number;
-  readonly loop: number;
+  readonly loop: LoopDelay | null;
 }
 
 /** What one server did, work by work. */
@@ -32,24 +33,24 @@ export class Measures {
 
   /** Runs it and looks what it cost. */
   async cost(run: () => Promise<unknown>): Promise<Cost> {
-    await this.server.loopDelay?.();
+    const loop = await watchLoop(this.server);
     const before = cpuOf(this.server.pids);
     const start = performance.now();
     await run();
     const elapsed = performance.now() - start;
-    return { elapsed, cpu: cpuOf(this.server.pids) - before, loop: (await this.server.loopDelay?.()) ?? Number.NaN };
+    return { elapsed, cpu: cpuOf(this.server.pids) - before, loop: await loop() };
   }
 
   put(work: string, unit: Unit, target: number | null, value: number, cost?: Cost): void {
     let measured = this.#works.get(work);
     if (measured === undefined) {
-      measured = { work, unit, target, values: [], cpu: [], loop: Number.NaN };
+      measured = { work, unit, target, values: [], cpu: [], loops: [] };
       this.#works.set(work, measured);
     }
     measured.values.push(value);
     if (cost === undefined) return;
     measured.cpu.push(cost.cpu);
-    measured.loop = Number.isNaN(measured.loop) ? cost.loop : Math.max(measured.loop, cost.loop);
+    if (cost.loop !== null) measured.loops.push(cost.loop);
   }
 
   /** Milliseconds of `run`: the median of `repeat` times. */
@@ -75,7 +76,7 @@ function middle(costs: readonly Cost[]): [number, Cost] {
   const sorted = costs.map(({ elapsed }) => elapsed).sort((a, b) => a - b);
   const elapsed = sorted[sorted.length >> 1]!;
   const cpu = costs.reduce((sum, one) => sum + one.cpu, 0) / costs.length;
-  return [elapsed, { elapsed, cpu, loop: Math.max(...costs.map(({ loop }) => loop)) }];
+  return [elapsed, { elapsed, cpu, loop: worstDelay(costs.flatMap(({ loop }) => loop ?? [])) }];
 }
 
 const mean = (values: readonly number[]): string => (values.reduce((sum, one) => sum + one, 0) / values.length).toFixed(0);
@@ -85,10 +86,11 @@ export function rowsOfMeasures(ours: Measures, peer: Measures | null, only: RegE
   const others = new Map(peer?.works.map((one) => [one.work, one]));
   return ours.works
     .filter(({ work }) => only.test(work))
-    .map(({ work, unit, target, values, cpu, loop }) => {
+    .map(({ work, unit, target, values, cpu, loops }) => {
       const other = others.get(work);
       const costs = cpu.length === 0 ? [] : [`CPU ${mean(cpu)}${other === undefined ? '' : ` : ${mean(other.cpu)}`} ms`];
-      if (!Number.isNaN(loop)) costs.push(`loop ${loop > 50 ? '**' : ''}${loop.toFixed(0)}${loop > 50 ? '**' : ''} ms`);
+      const loop = delayNote(worstDelay(loops));
+      if (loop !== '') costs.push(loop);
       return {
         work,
         unit,

@@ -88,7 +88,9 @@ ${options.extra ?? ''}
     maildir: (name) => join(root, 'mail', domain, name.split('@')[0]!, 'Maildir'),
     async loopDelay() {
       const text = await (await fetch(`http://127.0.0.1:${http}/metrics`)).text();
-      return Number(/^postcote_event_loop_delay_seconds_max (.*)$/m.exec(text)?.[1] ?? Number.NaN) * 1000;
+      const value = (name: string): number =>
+        Number(new RegExp(`^postcote_event_loop_delay_seconds_${name} (.*)$`, 'm').exec(text)?.[1] ?? Number.NaN) * 1000;
+      return { p99: value('p99'), max: value('max') };
     },
     async dropIndex(name) {
       await end();

@@ -1,3 +1,9 @@
+/** How long the event loop of the worst worker was held: milliseconds, some 10 when it had nothing to do. */
+export interface LoopDelay {
+  readonly p99: number;
+  readonly max: number;
+}
+
 /** One mail server under measurement, with its own folders and ports, on loopback. */
 export interface BenchServer {
   readonly name: string;
@@ -12,8 +18,8 @@ export interface BenchServer {
   };
   /** Where an account's INBOX lies: the folder with tmp, new and cur. */
   maildir(account: string): string;
-  /** Milliseconds the event loop of the worst worker was held at most since this was asked last; some 10 when it had nothing to do. */
-  loopDelay?(): Promise<number>;
+  /** Since this was asked last. */
+  loopDelay?(): Promise<LoopDelay>;
   /** Removes the index of an account, while the server is stopped. */
   dropIndex?(account: string): Promise<void>;
   /** Stops and starts it; all mail of all accounts is removed in between unless `keep`. */

@@ -2,15 +2,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { message } from '../drivers/corpus.ts';
 import { ImapClient } from '../drivers/imap.ts';
+import { delayNote, watchLoop, worstDelay } from '../loop.ts';
 import { memoryOf } from '../process.ts';
 import { median, type Row } from '../report.ts';
-import { account, type BenchServer, password } from '../servers/server.ts';
+import { account, type BenchServer, type LoopDelay, password } from '../servers/server.ts';
 
 interface Measured {
   /** KiB a connection. */
   readonly memory: number;
   /** Milliseconds from APPEND's OK to EXISTS, median over clients. */
   readonly delay: number;
+  readonly loop: LoopDelay | null;
 }
 
 async function once(server: BenchServer, count: number, accounts: number): Promise<Measured> {
@@ -26,6 +28,7 @@ async function once(server: BenchServer, count: number, accounts: number): Promi
   for (let n = 0; n < accounts; n++) (await open(n)).close();
   await sleep(1500);
   const before = memoryOf(server.pids);
+  const loop = await watchLoop(server);
   for (let n = 0; n < count; n += 20) {
     clients.push(
       ...(await Promise.all(
@@ -63,7 +66,7 @@ async function once(server: BenchServer, count: number, accounts: number): Promi
   }
   writer.close();
   for (const client of clients) client.close();
-  return { memory, delay: median(delays) };
+  return { memory, delay: median(delays), loop: await loop() };
 }
 
 export async function idleSuite(ours: BenchServer, peer: BenchServer | null, runs: number, scale: number): Promise<Row[]> {
@@ -82,6 +85,9 @@ export async function idleSuite(ours: BenchServer, peer: BenchServer | null, run
   });
   return [
     row(`${count} IDLE connections, memory each`, 'KiB', 0.06, (m) => m.memory),
-    row(`${count} IDLE connections, new mail to EXISTS`, 'ms', 0.04, (m) => m.delay),
+    {
+      ...row(`${count} IDLE connections, new mail to EXISTS`, 'ms', 0.04, (m) => m.delay),
+      notes: delayNote(worstDelay(results[0]!.flatMap(({ loop }) => loop ?? []))),
+    },
   ];
 }

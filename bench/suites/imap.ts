@@ -127,7 +127,7 @@ async function smallMailbox(m: Measures, run: number, count: number, options: Im
 }
 
 /** Logins: `fresh` ones each to an account that has not logged in before, `again` ones to one that has. */
-async function logins(m: Measures): Promise<void> {
+export async function logins(m: Measures): Promise<void> {
   const { server } = m;
   await server.restart(true);
   const work = async (count: number, user: (n: number) => string): Promise<void> => {

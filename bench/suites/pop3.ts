@@ -1,6 +1,7 @@
 // POP3: a maildrop of 2,000 messages read whole, and looked at only.
 import { connect } from 'node:net';
 import { fill } from '../drivers/fill.ts';
+import { Measures, rowsOfMeasures } from '../measures.ts';
 import type { Row } from '../report.ts';
 import { account, type BenchServer, password } from '../servers/server.ts';
 
@@ -71,56 +72,36 @@ class Pop3Client {
   }
 }
 
-async function once(server: BenchServer, messages: number): Promise<{ all: number; look: number }> {
+async function once(m: Measures, messages: number): Promise<void> {
   const user = account(0);
-  const port = server.ports.pop3!;
-  const start = performance.now();
-  const client = await Pop3Client.open(port, user);
-  await client.command('STAT');
-  await client.command('UIDL', true);
-  await client.retrieve(messages);
-  await client.command('QUIT');
-  client.close();
-  const all = performance.now() - start;
-  const from = performance.now();
+  const port = m.server.ports.pop3!;
+  await m.time(`POP3 login + STAT + UIDL + RETR of ${messages}`, 0.7, async () => {
+    const client = await Pop3Client.open(port, user);
+    await client.command('STAT');
+    await client.command('UIDL', true);
+    await client.retrieve(messages);
+    await client.command('QUIT');
+    client.close();
+  });
   const looks = 40;
-  for (let n = 0; n < looks; n++) {
-    const one = await Pop3Client.open(port, user);
-    await one.command('STAT');
-    await one.command('UIDL', true);
-    await one.command('QUIT');
-    one.close();
-  }
-  return { all, look: (looks * 1000) / (performance.now() - from) };
+  await m.rate('POP3 login + STAT + UIDL + QUIT', 2, looks, async () => {
+    for (let n = 0; n < looks; n++) {
+      const one = await Pop3Client.open(port, user);
+      await one.command('STAT');
+      await one.command('UIDL', true);
+      await one.command('QUIT');
+      one.close();
+    }
+  });
 }
 
-export async function pop3Suite(ours: BenchServer, peer: BenchServer | null, runs: number, scale: number): Promise<Row[]> {
-  const servers = peer === null ? [ours] : [ours, peer];
+export async function pop3Suite(ours: BenchServer, peer: BenchServer | null, runs: number, scale: number, only: RegExp): Promise<Row[]> {
+  const measures = (peer === null ? [ours] : [ours, peer]).map((server) => new Measures(server));
   const messages = Math.round(2000 * scale);
-  for (const server of servers) {
+  for (const { server } of measures) {
     await server.restart();
     await fill(server, account(0), 'INBOX', messages);
   }
-  const all: number[][] = servers.map(() => []);
-  const look: number[][] = servers.map(() => []);
-  for (let run = 0; run < runs; run++) {
-    for (const [index, server] of servers.entries()) {
-      const result = await once(server, messages);
-      all[index]!.push(result.all);
-      look[index]!.push(result.look);
-    }
-  }
-  const row = (work: string, unit: string, higher: boolean, target: number, values: number[][]): Row => ({
-    work,
-    unit,
-    higher,
-    target,
-    ours: values[0]!,
-    peer: values[1] ?? [],
-    peerName: peer?.name ?? '',
-  });
-  return [
-    row(`POP3 login + STAT + UIDL + RETR of ${messages}`, 'ms', false, 0.7, all),
-    row('POP3 login + STAT + UIDL + QUIT', '/s', true, 2, look),
-  ];
+  for (let run = 0; run < runs; run++) for (const m of measures) await once(m, messages);
+  return rowsOfMeasures(measures[0]!, measures[1] ?? null, only);
 }

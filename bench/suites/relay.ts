@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BenchSink, startBenchSink } from '../drivers/sink.ts';
 import { remoteDomain, type SmtpLoad, smtpLoad } from '../drivers/smtp.ts';
+import { delayNote, watchLoop, worstDelay } from '../loop.ts';
 import { cpuOf } from '../process.ts';
 import { median, type Row, rowsOf } from '../report.ts';
 import { dovecotInstalled, startDovecot } from '../servers/dovecot.ts';
 import { freePorts } from '../servers/ports.ts';
 import { startPostcote } from '../servers/postcote.ts';
 import { postfixInstalled, startPostfix } from '../servers/postfix.ts';
-import type { BenchServer } from '../servers/server.ts';
+import type { BenchServer, LoopDelay } from '../servers/server.ts';
 
 interface Work {
   readonly name: string;
@@ -31,6 +32,7 @@ interface Measured {
   /** Milliseconds of CPU a message until the last 250 at submission. */
   readonly accept: number;
   readonly connections: number;
+  readonly loop: LoopDelay | null;
 }
 
 async function measure(server: BenchServer, sink: BenchSink, work: Work, scale: number): Promise<Measured> {
@@ -46,6 +48,7 @@ async function measure(server: BenchServer, sink: BenchSink, work: Work, scale: 
     login: true,
     destinations: work.destinations,
   };
+  const loop = await watchLoop(server);
   const before = cpuOf(server.pids);
   const start = performance.now();
   const loaded = await smtpLoad(load);
@@ -66,6 +69,7 @@ async function measure(server: BenchServer, sink: BenchSink, work: Work, scale: 
     cpu: cpu / load.messages,
     accept: (load.messages / accepted) * 1000,
     connections: state.connections,
+    loop: await loop(),
   };
 }
 
@@ -127,7 +131,10 @@ smtp_tls_session_cache_database = btree:\${data_directory}/smtp_scache
       const connections = (list: readonly Measured[]): string =>
         list.length === 0 ? '–' : median(list.map((m) => m.connections)).toFixed(0);
       rows.push(
-        { ...row('messages/s', true, 2, (m) => m.rate), notes: `(connections to the sink: ${connections(a)}, peer ${connections(b)})` },
+        {
+          ...row('messages/s', true, 2, (m) => m.rate),
+          notes: `connections to the sink: ${connections(a)}, peer ${connections(b)}; ${delayNote(worstDelay(a.flatMap((m) => m.loop ?? [])))}`,
+        },
         row('CPU ms a message', false, 1, (m) => m.cpu),
         row('accepted/s', true, null, (m) => m.accept),
       );

@@ -3,9 +3,10 @@ import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type SmtpLoad, smtpLoad } from '../drivers/smtp.ts';
+import { delayNote, watchLoop, worstDelay } from '../loop.ts';
 import { cpuOf, watchMemory } from '../process.ts';
 import { median, type Row, rowsOf } from '../report.ts';
-import { account, type BenchServer } from '../servers/server.ts';
+import { account, type BenchServer, type LoopDelay } from '../servers/server.ts';
 
 interface Work {
   readonly name: string;
@@ -88,11 +89,13 @@ interface Measured {
   readonly memory: number;
   readonly driver: number;
   readonly p99: number;
+  readonly loop: LoopDelay | null;
 }
 
 async function measure(server: BenchServer, work: Work, scale: number): Promise<Measured> {
   await server.restart();
   const load = { ...work.load, messages: Math.max(work.load.sessions, Math.round(work.load.messages * scale)) };
+  const loop = await watchLoop(server);
   const before = cpuOf(server.pids);
   const memory = watchMemory(server.pids);
   const start = performance.now();
@@ -102,6 +105,7 @@ async function measure(server: BenchServer, work: Work, scale: number): Promise<
   const elapsed = performance.now() - start;
   const cpu = cpuOf(server.pids) - before;
   const peak = await memory.stop();
+  const delay = await loop();
   const faults = contentFaults(server, load.accounts, load.messages, load.size);
   if (loaded.accepted !== load.messages || faults.length > 0) {
     throw new Error(
@@ -114,6 +118,7 @@ async function measure(server: BenchServer, work: Work, scale: number): Promise<
     memory: peak,
     driver: loaded.cpu / load.messages,
     p99: loaded.p99,
+    loop: delay,
   };
 }
 
@@ -130,7 +135,7 @@ export async function smtpSuite(ours: BenchServer, peer: BenchServer | null, run
     rows.push(
       {
         ...row('messages/s', true, work.target, (m) => m.rate),
-        notes: `(driver ${median(a.map((m) => m.driver)).toFixed(2)} ms CPU a message)`,
+        notes: `driver ${median(a.map((m) => m.driver)).toFixed(2)} ms CPU a message; ${delayNote(worstDelay(a.flatMap((m) => m.loop ?? [])))}`,
       },
       row('CPU ms a message', false, 1, (m) => m.cpu),
       row('peak MB', false, null, (m) => m.memory / 2 ** 20),
