@@ -36,11 +36,9 @@ export function openDatabase(file: string, options: DatabaseOptions = {}): Datab
     db = new SQLite(file, { readonly: readOnly, fileMustExist: readOnly, timeout: busyTimeout });
     if (!readOnly && file !== ':memory:') enterWal(db, busyTimeout);
     if (!readOnly) setSynchronous(db, options.synchronous ?? 'FULL');
-    db.pragma('foreign_keys = ON');
-    db.pragma('trusted_schema = OFF');
-    db.pragma(`mmap_size = ${options.mmapSize ?? 0}`);
-    db.pragma(`cache_size = -${Math.ceil((options.cacheSize ?? 2 << 20) / 1024)}`);
-    if (options.walAutocheckpoint !== undefined) db.pragma(`wal_autocheckpoint = ${options.walAutocheckpoint}`);
+    const pages = options.walAutocheckpoint === undefined ? '' : `PRAGMA wal_autocheckpoint = ${options.walAutocheckpoint};`;
+    db.exec(`PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA mmap_size = ${options.mmapSize ?? 0};
+      PRAGMA cache_size = -${Math.ceil((options.cacheSize ?? 2 << 20) / 1024)}; ${pages}`);
     return db;
   } catch (error) {
     db?.close();

@@ -12,6 +12,8 @@ export interface MailboxFile {
   readonly specialUse: string | null;
   /** INBOX only: highest UIDVALIDITY ever given in the account. */
   readonly highest: number;
+  /** INBOX only: the mailboxes that every account has were made. */
+  readonly founded: boolean;
 }
 
 export const mailboxFileName = 'postcote-mailbox';
@@ -29,7 +31,14 @@ export function readMailboxFile(folder: string): MailboxFile | null {
   const uidValidity = number('uidvalidity');
   if (uidValidity === 0 || uidValidity > 0xffff_ffff || !/^[A-Za-z0-9_-]{1,255}$/.test(objectId)) return null;
   const use = fields.get('specialuse') ?? '';
-  return { uidValidity, reserved: number('reserved'), objectId, specialUse: /^\\\w+$/.test(use) ? use : null, highest: number('highest') };
+  return {
+    uidValidity,
+    reserved: number('reserved'),
+    objectId,
+    specialUse: /^\\\w+$/.test(use) ? use : null,
+    highest: number('highest'),
+    founded: !fields.has('unfounded'),
+  };
 }
 
 /** @param durable whether it must be on disk on return */
@@ -37,6 +46,7 @@ export function writeMailboxFile(folder: string, file: MailboxFile, durable: boo
   const lines = [`uidvalidity ${file.uidValidity}`, `reserved ${file.reserved}`, `mailboxid ${file.objectId}`];
   if (file.specialUse !== null) lines.push(`specialuse ${file.specialUse}`);
   if (file.highest > 0) lines.push(`highest ${file.highest}`);
+  if (!file.founded) lines.push('unfounded');
   const replace = durable ? replaceFile : replaceFileLoosely;
   replace(join(folder, mailboxFileName), `${lines.join('\n')}\n`, join(folder, 'tmp', `${mailboxFileName}.${process.pid}`));
 }

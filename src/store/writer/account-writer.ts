@@ -23,7 +23,7 @@ import { metadataTable } from '../tables/metadata.ts';
 import { tombstoneTable } from '../tables/tombstone.ts';
 
 /** UIDs set aside at a time in a folder's synced file. */
-const uidBlock = 1000;
+export const uidBlock = 1000;
 export const indexName = 'postcote.sqlite';
 
 /** The index was replaced by another file while we waited for its lock: begin again with that one. */
@@ -82,7 +82,7 @@ export class AccountWriter {
   readonly acls: ReturnType<typeof aclTable>;
   readonly metadata: ReturnType<typeof metadataTable>;
   readonly inode: number;
-  /** The account is being made: nothing of it was promised to anyone, one sync at the end will do. */
+  /** Mailboxes of the account are being made: nothing of them was promised to anyone, one sync at the end will do. */
   isFounding = false;
   #level: Synchronous = 'NORMAL';
   #modseq = 0;
@@ -323,8 +323,10 @@ export class AccountWriter {
   reserve(mailbox: MailboxRecord, reserved = mailbox.uidReserved): void {
     const { uidValidity, objectId, specialUse } = mailbox;
     if (mailbox.folder === '') this.touchRoot();
-    const highest = mailbox.folder === '' ? Math.max(uidValidity, this.account.get().uidValidity) : 0;
-    writeMailboxFile(this.path(mailbox), { uidValidity, reserved, objectId, specialUse, highest }, !this.isFounding);
+    const account = mailbox.folder === '' ? this.account.get() : null;
+    const highest = account === null ? 0 : Math.max(uidValidity, account.uidValidity);
+    const founded = account === null || account.founded === 1;
+    writeMailboxFile(this.path(mailbox), { uidValidity, reserved, objectId, specialUse, highest, founded }, !this.isFounding);
     this.mailboxes.setReserved(mailbox.id, reserved);
   }
 

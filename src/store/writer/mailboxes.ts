@@ -17,7 +17,8 @@ export function nextUidValidity(writer: AccountWriter): number {
   const highest = writer.account.get().uidValidity;
   const next = Math.max(Math.floor(Date.now() / 1000), highest + 1);
   writer.account.setUidValidity(next);
-  const inbox = writer.mailboxes.findFolder('');
+  // Whoever makes several at once writes it behind the last.
+  const inbox = writer.isFounding ? undefined : writer.mailboxes.findFolder('');
   if (inbox !== undefined) writer.reserve(inbox);
   return next;
 }
@@ -52,7 +53,7 @@ function make(writer: AccountWriter, name: string, specialUse: string | null): M
   if (folder !== '') writeFileSync(join(path, 'maildirfolder'), '', { mode: 0o600 });
   const uidReserved = before?.reserved ?? 0;
   const highest = folder === '' ? writer.account.get().uidValidity : 0;
-  writeMailboxFile(path, { uidValidity, reserved: uidReserved, objectId, specialUse, highest }, !writer.isFounding);
+  writeMailboxFile(path, { uidValidity, reserved: uidReserved, objectId, specialUse, highest, founded: true }, !writer.isFounding);
   if (!writer.isFounding) syncFolder(writer.root);
   const modseq = writer.nextModseq();
   const id = writer.mailboxes.insert({ name, folder, objectId, uidValidity, uidNext: uidReserved + 1, uidReserved, modseq, specialUse });

@@ -3,19 +3,21 @@ import { join } from 'node:path';
 import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import { isDamage } from '../../db/open.ts';
+import { copyTemplate } from '../../db/template.ts';
 import { quickCheck } from '../../db/transaction.ts';
 import { Fault } from '../../mail/fault.ts';
 import { readKeywordFile } from '../files/keyword-file.ts';
 import { readMailboxFile } from '../files/mailbox-file.ts';
 import { nameOfFolder } from '../files/paths.ts';
 import { folderStamp } from '../files/stamp.ts';
-import { readSubscriptionFile, writeSubscriptionFile } from '../files/subscription-file.ts';
+import { readSubscriptionFile } from '../files/subscription-file.ts';
 import type { StoreSettings } from '../settings.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import { type AccountNames, AccountWriter, BrokenIndex, indexName, StaleIndex } from './account-writer.ts';
 import { readAnnotations } from './annotations.ts';
+import { foundInbox } from './found.ts';
 import { importDovecot } from './import-dovecot.ts';
-import { createMailbox, newObjectId, nextUidValidity } from './mailboxes.ts';
+import { newObjectId, nextUidValidity } from './mailboxes.ts';
 import { checkMailbox } from './mend.ts';
 import { scan } from './scan.ts';
 import { settleAll } from './settle.ts';
@@ -39,10 +41,8 @@ export interface Opened {
 export function openWriter(names: AccountNames, settings: StoreSettings, log: Log): Opened {
   const root = join(names.home, settings.maildir);
   const isFresh = !existsSync(join(root, 'cur'));
-  for (const part of ['', 'tmp', 'new', 'cur']) mkdirSync(join(root, part), { recursive: true, mode: 0o700 });
-  for (const part of ['tmp', 'new', 'cur']) {
-    if (!lstatSync(join(root, part)).isDirectory()) throw new Fault('unavailable', `${join(root, part)} is no folder`);
-  }
+  for (const part of ['tmp', 'new', 'cur']) makeFolder(join(root, part));
+  copyTemplate(join(names.home, indexName), 'account');
   if (isFresh) syncFolder(names.home);
   for (let attempt = 0; ; attempt++) {
     const inode = statSync(join(names.home, indexName), { throwIfNoEntry: false })?.ino;
@@ -57,6 +57,13 @@ export function openWriter(names: AccountNames, settings: StoreSettings, log: Lo
       setAside(names.home, inode, log, error);
     }
   }
+}
+
+/** @throws Fault unavailable where something else lies there, a link included */
+function makeFolder(path: string): void {
+  const known = lstatSync(path, { throwIfNoEntry: false });
+  if (known === undefined) mkdirSync(path, { recursive: true, mode: 0o700 });
+  else if (!known.isDirectory()) throw new Fault('unavailable', `${path} is no folder`);
 }
 
 /** The index is damaged, by what SQLite says or by what it says itself. */
@@ -113,27 +120,37 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
     return writer.messages.unread(1).length > 0;
   }
   let unread = false;
-  const isFirst = readMailboxFile(writer.root) === null;
+  let isBegun = false;
   if (isOtherBoot) for (const mailbox of writer.mailboxes.all()) checkMailbox(writer, mailbox);
-  writer.transaction(() => {
-    if (writer.account.get().ready === 1 && writer.account.get().bootId === bootId) return;
-    // Names may be behind rows whose renames never reached the disk.
-    if (isOtherBoot) writer.messages.markAllDirty();
-    writer.isFounding = isFresh;
-    if (!isFresh) mendFolders(writer.root);
-    adoptFolders(writer);
-    for (const mailbox of writer.mailboxes.all()) {
-      if (readMailboxFile(writer.path(mailbox)) === null) writer.reserve(mailbox);
-      if (isOtherBoot) writer.mailboxes.advance(mailbox.id, Math.max(mailbox.uidNext, mailbox.uidReserved + 1), mailbox.modseq);
-      // quick: two scans without the second between them; rows without a file wait for the next look.
-      if (scan(writer, mailbox.id, new Set(), true).unread) unread = true;
-    }
-    for (const name of readSubscriptionFile(writer.root)) writer.account.subscribe(name, true);
-    if (isFirst) found(writer);
-    writer.isFounding = false;
-    if (isFresh) syncFolder(writer.root);
-    writer.account.setReady(true, bootId);
-  }, 'FULL');
+  writer.transaction(
+    () => {
+      const now = writer.account.get();
+      if (now.ready === 1 && now.bootId === bootId) return;
+      const inbox = readMailboxFile(writer.root);
+      if (isFresh && inbox === null && now.ready === 0) {
+        isBegun = true;
+        foundInbox(writer);
+        writer.account.setReady(true, bootId);
+        return;
+      }
+      if (now.ready === 0) writer.account.setFounded(inbox?.founded ?? false);
+      // Names may be behind rows whose renames never reached the disk.
+      if (isOtherBoot) writer.messages.markAllDirty();
+      if (!isFresh) mendFolders(writer.root);
+      adoptFolders(writer);
+      for (const mailbox of writer.mailboxes.all()) {
+        if (readMailboxFile(writer.path(mailbox)) === null) writer.reserve(mailbox);
+        if (isOtherBoot) writer.mailboxes.advance(mailbox.id, Math.max(mailbox.uidNext, mailbox.uidReserved + 1), mailbox.modseq);
+        // quick: two scans without the second between them; rows without a file wait for the next look.
+        if (scan(writer, mailbox.id, new Set(), true).unread) unread = true;
+      }
+      for (const name of readSubscriptionFile(writer.root)) writer.account.subscribe(name, true);
+      writer.account.setReady(true, bootId);
+      // What a new index says lies in names and small files as well.
+    },
+    isFresh ? 'NORMAL' : 'FULL',
+  );
+  if (isBegun) return false;
   settleAll(writer);
   removeGraves(writer);
   removeOldTemporary(writer.root);
@@ -172,22 +189,6 @@ function catchUp(writer: AccountWriter, mailbox: MailboxRecord): void {
     }, 'FULL');
   }
   scan(writer, mailbox.id, new Set(), reserved > mailbox.uidReserved);
-}
-
-/** What every account has, where it is missing: mailboxes for the special uses. RFC 6154 */
-function found(writer: AccountWriter): void {
-  for (const [name, use] of writer.settings.mailboxes) {
-    const known = writer.mailboxes.find(name);
-    if (known === undefined) createMailbox(writer, name, use);
-    else if (known.specialUse === null) {
-      writer.mailboxes.setSpecialUse(known.id, use);
-      writer.reserve({ ...known, specialUse: use });
-    }
-    writer.account.subscribe(name, true);
-  }
-  writer.account.subscribe('INBOX', true);
-  writer.touchRoot();
-  writeSubscriptionFile(writer.root, writer.account.subscriptions());
 }
 
 /** Folders of the disk that have no row get one; rows whose folder is gone look for it under another name, or go. */

@@ -12,6 +12,7 @@ import { append } from './append.ts';
 import { readContents, readWanted } from './content.ts';
 import { copy, move } from './copy.ts';
 import { claimRecent, expunge, store } from './flags.ts';
+import { found } from './found.ts';
 import { lookThrough } from './look.ts';
 import { create, deleteMailbox, rename, setSpecialUse, subscribe } from './mailboxes.ts';
 import { mustBeSound } from './mend.ts';
@@ -35,7 +36,7 @@ const operations: {
     readonly make: (writer: AccountWriter, request: Commands[N]['request']) => Operation<Commands[N]['result']>;
   };
 } = {
-  open: { kind: 'alone', make: () => immediate(() => {}) },
+  open: { kind: 'alone', make: (writer) => immediate(() => found(writer)) },
   append: { kind: 'batch', make: append },
   store: { kind: 'batch', make: store },
   expunge: { kind: 'batch', make: expunge },
@@ -66,6 +67,7 @@ function look(writer: AccountWriter, mailbox: number | null, missing: readonly n
   if (mailbox !== null) return scan(writer, mailbox, new Set(missing));
   const started = Date.now();
   adoptFolders(writer);
+  found(writer);
   return { took: Date.now() - started, missing: [], unread: false };
 }
 
