@@ -13,12 +13,9 @@ export function formatAddress({ localPart, domain }: Address): string {
   return domain === '' ? local : `${local}@${domain}`;
 }
 
-/** Splits at the last `@` and takes quotes off; null when a side is missing. For addresses from configuration and directory, not from the wire. */
+/** Splits at the last `@`; null when a side is missing. For addresses from configuration and directory, not from the wire: no quotes come off. */
 export function splitAddress(text: string): Address | null {
   const at = text.lastIndexOf('@');
-  const written = text.slice(0, Math.max(0, at));
-  const quoted = /^"((?:[^"\\]|\\.)*)"$/s.exec(written)?.[1];
-  const localPart = quoted === undefined ? written : quoted.replace(/\\(.)/gs, '$1');
-  if (localPart === '' || at === text.length - 1) return null;
-  return { localPart, domain: text.slice(at + 1).toLowerCase() };
+  if (at <= 0 || at === text.length - 1) return null;
+  return { localPart: text.slice(0, at), domain: text.slice(at + 1).toLowerCase() };
 }

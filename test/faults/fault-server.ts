@@ -29,6 +29,8 @@ export interface FaultServer {
 
 export interface FaultServerOptions {
   readonly accounts: readonly string[];
+  /** Of accounts besides, by address. */
+  readonly passwords?: Readonly<Record<string, string>>;
   readonly workers?: number;
   readonly env?: Readonly<Record<string, string>>;
   /** Where account homes go; default below the folder of the server. */
@@ -37,7 +39,14 @@ export interface FaultServerOptions {
   readonly wrapper?: readonly string[];
 }
 
-export async function faultServer({ accounts, workers = 2, env: more = {}, mail, wrapper }: FaultServerOptions): Promise<FaultServer> {
+export async function faultServer({
+  accounts,
+  passwords = {},
+  workers = 2,
+  env: more = {},
+  mail,
+  wrapper,
+}: FaultServerOptions): Promise<FaultServer> {
   const { path: dir, remove } = temporaryFolder();
   const found = await freePorts(names.length);
   const ports = Object.fromEntries(names.map((name, i) => [name, found[i]!])) as Record<PortName, number>;
@@ -50,7 +59,10 @@ export async function faultServer({ accounts, workers = 2, env: more = {}, mail,
     ...Object.fromEntries(['SUBMISSIONS', 'POP3S', 'MANAGESIEVE'].map((name) => [`POSTCOTE_LISTEN__${name}`, ''])),
     ...more,
   };
-  addAccounts({ ...settingsIn(dir), data_dir: join(dir, 'data') }, Object.fromEntries(accounts.map((name) => [name, 'secret'])));
+  addAccounts(
+    { ...settingsIn(dir), data_dir: join(dir, 'data') },
+    { ...Object.fromEntries(accounts.map((name) => [name, 'secret'])), ...passwords },
+  );
   const built = join(root, 'dist/server.js');
   const program = existsSync(built) ? built : join(root, 'src/server.ts');
   const past: ServerProcess[] = [];

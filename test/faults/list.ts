@@ -6,6 +6,7 @@ import { diskFullTests } from './disk-full.ts';
 import { existingTests } from './existing.ts';
 import { failingDiskTests } from './failing-disk.ts';
 import type { FaultTest } from './fault-test.ts';
+import { loginTests } from './logins.ts';
 import { parameterTests } from './parameters.ts';
 import { powerCutTests } from './power-cut.ts';
 import { processTests } from './processes.ts';
@@ -30,4 +31,5 @@ export const faultTests: readonly FaultTest[] = [
   ...smugglingTests,
   ...startTlsTests,
   ...parameterTests,
+  ...loginTests,
 ];

@@ -17,6 +17,7 @@ import type { Part } from '../../../src/mail/mime/part.ts';
 import { resolveSection } from '../../../src/mail/mime/section.ts';
 import { bodyText, headerText } from '../../../src/mail/mime/text.ts';
 import { decodeTransfer, transferDecoder } from '../../../src/mail/mime/transfer.ts';
+import { path } from '../../../src/smtp/grammar/path.ts';
 import { type FuzzTarget, pieces, same } from '../target.ts';
 
 export const text = (name: string, run: (input: string) => unknown, ...seeds: string[]): FuzzTarget => ({ name, seeds, run });
@@ -157,7 +158,12 @@ export const mailTargets: readonly FuzzTarget[] = [
     run(input) {
       const parts = splitAddress(input);
       if (parts === null) return null;
-      same('written and read again', splitAddress(formatAddress(parts)), parts);
+      same(
+        'put together again',
+        `${parts.localPart}@${parts.domain}`,
+        `${parts.localPart}@${input.slice(input.lastIndexOf('@') + 1).toLowerCase()}`,
+      );
+      if (!/[^\x20-\x7e]/.test(input)) path(`<${formatAddress(parts)}>`.replace(/@[^@]*>$/, '@x.example>'));
       return parts;
     },
   },
