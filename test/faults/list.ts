@@ -12,6 +12,7 @@ import { powerCutTests } from './power-cut.ts';
 import { processTests } from './processes.ts';
 import { resourceTests } from './resources.ts';
 import { scarceTests } from './scarce.ts';
+import { sharedRightsTests } from './shared-rights.ts';
 import { smugglingTests } from './smuggling.ts';
 import { startTlsTests } from './starttls.ts';
 
@@ -32,4 +33,5 @@ export const faultTests: readonly FaultTest[] = [
   ...startTlsTests,
   ...parameterTests,
   ...loginTests,
+  ...sharedRightsTests,
 ];

@@ -65,7 +65,7 @@ export const getQuotaRoot = command({
 
   run(name, session) {
     const found = session.mail!.find(session.fromWire(name));
-    if (found === null) throw new Fault('noSuchMailbox', name);
+    if (found === null || !/[lr]/.test(session.mail!.rights(found.id))) throw new Fault('noSuchMailbox', name);
     // What others have is theirs to know.
     if (session.mail!.isShared(found.id)) {
       session.out.untagged(`QUOTAROOT ${session.toWire(found.name)}`);

@@ -100,7 +100,7 @@ const from = Buffer.from('From ');
 function isMailboxLine(text: Uint8Array, at: number): boolean {
   let start = at;
   while (text[start] === 62) start++;
-  return from.every((octet, i) => text[start + i] === octet);
+  return start - at <= longestName && from.every((octet, i) => text[start + i] === octet);
 }
 
 /** What is there so far could become one. */
