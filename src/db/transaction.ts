@@ -34,6 +34,15 @@ export function transaction<T>(db: Database, work: () => T): T {
   return finished(db, work);
 }
 
+/** Connections whose every use is a prompt transaction, and how long each waits for the lock at most. Milliseconds. */
+const promptOnly = new WeakMap<Database, number>();
+
+/** From now on all that this connection does is inside `promptTransaction`, which then need not change its settings each time. */
+export function alwaysPrompt(db: Database): void {
+  promptOnly.set(db, db.pragma('busy_timeout', { simple: true }) as number);
+  db.pragma('busy_timeout = 0');
+}
+
 /**
  * As `transaction`, for a lock that other processes hold often but briefly: asks for it every half millisecond at first, where
  * SQLite's own wait sleeps longer each time, up to 100 ms.
@@ -41,8 +50,9 @@ export function transaction<T>(db: Database, work: () => T): T {
 export function promptTransaction<T>(db: Database, work: () => T): T {
   if (db.inTransaction) return work();
   const { begin } = statements(db);
-  const patience = db.pragma('busy_timeout', { simple: true }) as number;
-  db.pragma('busy_timeout = 0');
+  const always = promptOnly.get(db);
+  const patience = always ?? (db.pragma('busy_timeout', { simple: true }) as number);
+  if (always === undefined) db.pragma('busy_timeout = 0');
   try {
     for (let tries = 0; tries < 100 && !db.inTransaction; tries++) {
       try {
@@ -53,9 +63,15 @@ export function promptTransaction<T>(db: Database, work: () => T): T {
       }
     }
   } finally {
-    db.pragma(`busy_timeout = ${patience}`);
+    if (always === undefined || !db.inTransaction) db.pragma(`busy_timeout = ${patience}`);
   }
-  if (!db.inTransaction) begin.run();
+  if (!db.inTransaction) {
+    try {
+      begin.run();
+    } finally {
+      if (always !== undefined) db.pragma('busy_timeout = 0');
+    }
+  }
   return finished(db, work);
 }
 

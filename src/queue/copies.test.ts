@@ -84,7 +84,7 @@ it('removes a file that was written and not yet told of', async () => {
   const { jobs } = await queue!.thread.ask('claim', { owner: 'me', now: 1_000_000, want: 1, after: '', slots: new Map(), slot: 1 });
   const { job, token, recipients } = jobs[0]!;
   const outcomes = [{ recipient: recipients[0]!.id, result: 'delivered' as const, reply: '250 Ok', relay: null, notice: null }];
-  await queue!.thread.ask('finish', { job, token, outcomes, retryAt: null, block: null, unblock: false });
+  await queue!.thread.ask('finish', { job, token, now: 1_040_000, outcomes, retryAt: null, block: null, unblock: false });
   await expect.poll(() => existsSync(spooled(id))).toBe(false);
   expect(sql('SELECT id FROM message')).toEqual([]);
 });

@@ -5,6 +5,8 @@ export class DestinationWindow {
   /** Grows by about one each time all of them went well, halves at a failure. */
   limit: number;
   active = 0;
+  /** Promised to messages that are being queued. */
+  reserved = 0;
   readonly pending: Job[] = [];
   /** Times in a row that it could not be reached. */
   failures = 0;
@@ -19,7 +21,7 @@ export class DestinationWindow {
 
   /** Jobs that may still be claimed: as many as run, once more as stock. */
   get room(): number {
-    return Math.max(0, 2 * Math.floor(this.limit) - this.active - this.pending.length);
+    return Math.max(0, 2 * Math.floor(this.limit) - this.active - this.pending.length - this.reserved);
   }
 
   get mayStart(): boolean {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { migrate } from '../db/migrate.ts';
 import { type Database, openDatabase } from '../db/open.ts';
-import { promptTransaction } from '../db/transaction.ts';
-import { Copies } from './copies.ts';
+import { alwaysPrompt, promptTransaction } from '../db/transaction.ts';
+import { Copies, mayBeFiled } from './copies.ts';
 import { noticeFor } from './notice-rule.ts';
 import { journalOwners, readJournal, removeJournal } from './outcome-journal.ts';
 import { isAlive } from './process-alive.ts';
@@ -27,6 +27,22 @@ export interface NewRows {
   readonly warnAt: number | null;
 }
 
+/** Who would begin with a new message at once, and where there is room. */
+export interface Lease {
+  readonly owner: string;
+  readonly destinations: readonly string[];
+}
+
+/** A job of a new message that is leased with it. */
+export interface LeasedJob {
+  readonly job: number;
+  readonly token: number;
+  /** Which of the message's jobs. */
+  readonly index: number;
+  /** In order. */
+  readonly recipients: readonly number[];
+}
+
 export interface Claim {
   readonly owner: string;
   readonly now: number;
@@ -42,6 +58,8 @@ export interface Claim {
 export interface Claimed {
   readonly jobs: readonly Job[];
   readonly after: string;
+  /** Something is ready still: there was no room for it, or its destination is blocked. */
+  readonly more: boolean;
   /** When the next waiting job is due, null when none waits. */
   readonly nextDue: number | null;
 }
@@ -57,6 +75,7 @@ export interface RecipientOutcome {
 export interface Finish {
   readonly job: number;
   readonly token: number;
+  readonly now: number;
   readonly outcomes: readonly RecipientOutcome[];
   /** When recipients that are left are tried again; null: give the job back as it was. */
   readonly retryAt: number | null;
@@ -93,35 +112,30 @@ export class QueueEngine {
   /** Messages gone from the database, whose files are not yet. */
   #removed: string[] = [];
 
-  constructor(dir: string, spool: Spool) {
+  readonly #durable: boolean;
+
+  /** @param durable commits wait for the disk; else the caller syncs, and all that it asks for is inside `commit` */
+  constructor(dir: string, spool: Spool, durable = true) {
     this.#dir = dir;
     this.#spool = spool;
-    this.#db = openDatabase(join(dir, 'queue.sqlite'), { synchronous: 'FULL', cacheSize: 16 << 20 });
+    this.#durable = durable;
+    this.#db = openDatabase(join(dir, 'queue.sqlite'), { synchronous: durable ? 'FULL' : 'NORMAL', cacheSize: 16 << 20 });
     migrate(this.#db, 'queue');
+    if (!durable) alwaysPrompt(this.#db);
     this.#message = messageTable(this.#db);
     this.#job = jobTable(this.#db);
     this.#recipient = recipientTable(this.#db);
     this.#destination = destinationTable(this.#db);
     this.#worker = workerTable(this.#db);
-    this.#copies = new Copies(this.#db, spool);
+    this.#copies = new Copies(this.#db);
   }
 
-  /**
-   * One transaction. Files of messages that are gone are removed after its commit; where that is not durable, they are for
-   * `takeRemoved` to name.
-   */
-  commit<T>(work: () => T, { durable = true } = {}): T {
+  /** One transaction. Files of messages that are gone are removed once that is durable: here, or by who asks `takeRemoved`. */
+  commit<T>(work: () => T): T {
     this.#unlink = [];
-    // NORMAL waits for no sync; the next commit that is durable syncs this one too.
-    if (!durable) this.#db.pragma('synchronous = NORMAL');
-    let result: T;
-    try {
-      result = promptTransaction(this.#db, work);
-    } finally {
-      if (!durable) this.#db.pragma('synchronous = FULL');
-    }
+    const result = promptTransaction(this.#db, work);
     this.#removed.push(...this.#unlink);
-    if (durable) for (const id of this.takeRemoved()) this.#spool.remove(id);
+    if (this.#durable) for (const id of this.takeRemoved()) this.#spool.remove(id);
     return result;
   }
 
@@ -132,22 +146,30 @@ export class QueueEngine {
 
   /** Writes files, not yet durable, of messages that stay. @returns their ids; once files are synced: `dropCopies` */
   fileCopies(now: number, limit: number): string[] {
-    const ids = this.#copies.due(now, limit);
-    for (const id of ids) this.#copies.write(id);
-    return ids;
+    const copies = this.commit(() => this.#copies.due(now, limit).map((id) => [id, this.#copies.text(id)] as const));
+    for (const [id, text] of copies) if (text !== null) this.#spool.restore(id, text);
+    return copies.map(([id]) => id);
   }
 
   dropCopies(ids: readonly string[]): void {
     for (const id of ids) this.#copies.remove(id);
   }
 
-  /** Where no copy is given, the spool file is durable already. */
-  enqueue(rows: NewRows, size: number, copy: Uint8Array | null): void {
+  /**
+   * Where no copy is given, the spool file is durable already.
+   * @returns jobs leased to who asks for them: those at whose destination nobody waits, and which is not blocked
+   */
+  enqueue(rows: NewRows, size: number, copy: Uint8Array | null, lease: Lease | null = null): LeasedJob[] {
     this.#message.insert({ ...rows.message, size });
     if (copy !== null) this.#copies.put(rows.message.id, rows.message.created, copy);
     const sender = rows.message.sender ?? rows.message.reverse_domain ?? '';
-    for (const { transport, destination, recipients } of rows.jobs) {
-      const job = this.#job.insert({
+    const begun: LeasedJob[] = [];
+    for (const [index, { transport, destination, recipients }] of rows.jobs.entries()) {
+      const isLeased =
+        lease?.destinations.includes(destination) === true &&
+        this.#destination.get(destination) === undefined &&
+        !this.#job.readyAt(destination);
+      const row = {
         message_id: rows.message.id,
         transport,
         destination,
@@ -156,9 +178,12 @@ export class QueueEngine {
         expires: rows.expires,
         warn_at: rows.warnAt,
         cost: recipients.length,
-      });
-      for (const recipient of recipients) this.#recipient.insert({ ...recipient, message_id: rows.message.id, job_id: job });
+      };
+      const job = isLeased ? this.#job.insertLeased(row, lease.owner) : this.#job.insert(row);
+      const ids = recipients.map((recipient) => this.#recipient.insert({ ...recipient, message_id: rows.message.id, job_id: job }));
+      if (isLeased) begun.push({ job, token: 1, index, recipients: ids });
     }
+    return begun;
   }
 
   /** Leases what is ready: destinations in turn, in each by fair order between senders. */
@@ -184,7 +209,7 @@ export class QueueEngine {
       // The others wait for what it finds out.
       if (blocked !== undefined) this.#destination.put({ ...blocked, blocked_until: now + 60_000 });
     }
-    return { jobs, after: at, nextDue: this.#job.nextDue() };
+    return { jobs, after: at, more: this.#job.nextDestination('') !== null, nextDue: this.#job.nextDue() };
   }
 
   #jobOf(row: JobRow, token: number): Job {
@@ -206,17 +231,17 @@ export class QueueEngine {
   }
 
   /** @returns the message when its sender must hear something now; `lost` when the lease was taken over and nothing was changed */
-  finish({ job, token, outcomes, retryAt, block, unblock }: Finish): { lost: boolean; notices: QueueId | null } {
+  finish({ job, token, now, outcomes, retryAt, block, unblock }: Finish): { lost: boolean; notices: QueueId | null } {
     const row = this.#job.get(job);
     if (row?.state !== leased || row.lease_token !== token) return { lost: true, notices: null };
     for (const outcome of outcomes) this.#settleRecipient(outcome);
     if (block !== null)
       this.#destination.put({ name: row.destination, blocked_until: block.until, failures: block.failures, reply: block.reply });
     else if (unblock) this.#destination.remove(row.destination);
-    if (this.#recipient.queuedOf(job).length === 0) this.#job.remove(job);
+    if (!this.#recipient.anyQueued(job)) this.#job.remove(job);
     else if (retryAt === null) this.#job.settle(job, token, row.attempts, row.due, ready);
     else this.#job.settle(job, token, row.attempts + 1, retryAt, waiting);
-    return { lost: false, notices: this.#afterChange(row.message_id) };
+    return { lost: false, notices: this.#afterChange(row.message_id, now) };
   }
 
   #settleRecipient({ recipient, result, reply, relay, notice }: RecipientOutcome): void {
@@ -224,18 +249,18 @@ export class QueueEngine {
   }
 
   /** Removes a message when all is done; else says whether its sender must hear something now. */
-  #afterChange(id: QueueId): QueueId | null {
-    if (this.#recipient.notices(id).length > 0) return this.#job.active(id) === 0 ? id : null;
-    if (this.#job.byMessage(id).length === 0) this.#remove(id);
+  #afterChange(id: QueueId, now = Number.POSITIVE_INFINITY): QueueId | null {
+    if (this.#recipient.hasNotice(id)) return this.#job.active(id) === 0 ? id : null;
+    if (!this.#job.any(id)) this.#remove(id, now);
     return null;
   }
 
-  #remove(id: QueueId): void {
+  #remove(id: QueueId, now = Number.POSITIVE_INFINITY): void {
     this.#recipient.remove(id);
     const copied = this.#copies.remove(id);
     this.#message.remove(id);
-    // A copy may be on its way to a file.
-    if (!copied || this.#spool.has(id)) this.#unlink.push(id);
+    // A copy that is old enough may be on its way to a file.
+    if (copied === null || (mayBeFiled(copied, now) && this.#spool.has(id))) this.#unlink.push(id);
   }
 
   noticesOf(id: string): NoticesDue | null {

@@ -3,12 +3,16 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
+import { copyLimit } from './copies.ts';
+import type { NewRows } from './engine.ts';
 import { queueIds } from './id.ts';
 import { newRows, spoolSource } from './new-rows.ts';
 import type { NewQueued, Queue, QueueId } from './queue.ts';
 import type { QueueSettings } from './settings.ts';
+import { envelopeOf } from './tables/message.ts';
+import { recipientOf } from './tables/recipient.ts';
 import { QueueThread } from './thread-client.ts';
-import type { TransportName } from './transport.ts';
+import type { Job, TransportName } from './transport.ts';
 
 export interface QueueDeps {
   readonly clock: Clock;
@@ -23,6 +27,16 @@ export interface QueueDeps {
   readonly onFailure?: (error: Error) => void;
 }
 
+/** Begins with messages at once, where there is room, instead of claiming them. */
+export interface Taker {
+  /** Promises a place. @returns false when there is none */
+  reserve(destination: string): boolean;
+  /** The promise is not needed. */
+  release(destination: string): void;
+  /** The job is leased to this process, and durable. */
+  start(job: Job): void;
+}
+
 /** A queue and the parts that its runner needs. */
 export interface OpenQueue extends Queue {
   readonly settings: QueueSettings;
@@ -30,7 +44,9 @@ export interface OpenQueue extends Queue {
   /** This process, as owner of leases. */
   readonly owner: string;
   readonly destinationOf: (transport: TransportName, address: Address) => string;
-  /** Called after each enqueue of this process. @returns stop */
+  /** Who begins with new messages; null: nobody. */
+  taker: Taker | null;
+  /** Called after each enqueue of this process that left something to be claimed. @returns stop */
   onEnqueued(listener: () => void): () => void;
 }
 
@@ -55,17 +71,18 @@ export function openQueue(settings: QueueSettings, deps: QueueDeps): OpenQueue {
     owner: `${process.pid}-${randomBytes(6).toString('hex')}`,
     destinationOf,
     nextId,
+    taker: null,
 
     async enqueue(given: NewQueued): Promise<void> {
       const mail = await signed(await sentOn(given, deps), deps);
       const rows = newRows(mail, clock.now(), settings, destinationOf);
       const source = spoolSource(mail);
-      await thread.ask('enqueue', { rows, source }, [source.bytes.buffer]);
+      const started = await put(this, rows, source, mail.message.size + (mail.prefix?.length ?? 0));
       log.info(
         { queue_id: mail.id, recipients: mail.recipients.length, size: mail.message.size, sender: mail.sender ?? undefined },
         'queued',
       );
-      for (const listener of listeners) listener();
+      if (started < rows.jobs.length) for (const listener of listeners) listener();
     },
 
     flush: async (id: QueueId | null = null) => {
@@ -90,6 +107,42 @@ export function openQueue(settings: QueueSettings, deps: QueueDeps): OpenQueue {
 
     close: () => thread.close(),
   };
+}
+
+/** @returns how many of its jobs are begun */
+async function put(
+  { taker, thread, owner, settings }: OpenQueue,
+  rows: NewRows,
+  source: ReturnType<typeof spoolSource>,
+  size: number,
+): Promise<number> {
+  const destinations = taker === null ? [] : rows.jobs.flatMap(({ destination }) => (taker.reserve(destination) ? [destination] : []));
+  const isShort = source.file === null && source.bytes.length <= copyLimit;
+  try {
+    const ask = { rows, source, lease: destinations.length === 0 ? null : { owner, destinations } };
+    // What is begun at once is read from here.
+    const begun = await thread.ask('enqueue', ask, isShort && destinations.length > 0 ? [] : [source.bytes.buffer]);
+    for (const { job, token, index, recipients } of begun) {
+      const { transport, destination, recipients: given } = rows.jobs[index]!;
+      const { id, sender, created } = rows.message;
+      taker?.start({
+        job,
+        token,
+        id,
+        transport,
+        destination,
+        envelope: envelopeOf({ ...rows.message, size }),
+        sender,
+        created,
+        attempts: 0,
+        message: { file: join(settings.dir, 'spool', id), size, ...(isShort && { bytes: source.bytes }) },
+        recipients: recipients.map((recipient, n) => recipientOf({ ...given[n]!, id: recipient })),
+      });
+    }
+    return begun.length;
+  } finally {
+    for (const destination of destinations) taker?.release(destination);
+  }
 }
 
 async function signed(mail: NewQueued, { sign, log }: QueueDeps): Promise<NewQueued> {

@@ -107,6 +107,29 @@ describe('queue', () => {
     expect(await q.stats()).toMatchObject({ messages: 0, jobs: {} });
   });
 
+  it('begins with new mail at once, but not before mail that waits, nor where nobody answers', async () => {
+    const q = queue();
+    const r = runner(q);
+    await r.idle();
+    const asked: string[] = [];
+    const ask = q.thread.ask.bind(q.thread);
+    q.thread.ask = ((op: never, ...more: [never]) => {
+      asked.push(op);
+      return ask(op, ...more);
+    }) as typeof ask;
+    await q.enqueue(mail(q, ['bob@there.test', 'eve@elsewhere.test']));
+    await r.idle();
+    expect(asked.slice(0, asked.indexOf('finish'))).toEqual(['enqueue']);
+    expect(tried).toEqual(['bob@there.test', 'eve@elsewhere.test']);
+    answers.set('x@down.test', down);
+    await q.enqueue(mail(q, ['x@down.test']));
+    await r.idle();
+    await q.enqueue(mail(q, ['y@down.test']));
+    await r.idle();
+    expect(tried).not.toContain('y@down.test');
+    expect((await q.stats()).jobs).toEqual({ ready: 1, waiting: 1 });
+  });
+
   it('keeps state per recipient and tries the rest again, later and later', async () => {
     const q = queue();
     answers.set('bob@there.test', later);
@@ -232,6 +255,7 @@ describe('queue', () => {
     const late = await q.thread.ask('finish', {
       job: jobs[0]!.job,
       token: jobs[0]!.token,
+      now,
       outcomes: [],
       retryAt: now,
       block: null,

@@ -55,6 +55,8 @@ export class Runner {
   #claiming: Promise<void> | null = null;
   #again = false;
   #closed = false;
+  /** What the last claim left behind, or another one may find. */
+  #more = true;
   /** Nothing is claimed before others can tell that this process lives. */
   #known = false;
   readonly #telling = new Set<QueueId>();
@@ -64,6 +66,14 @@ export class Runner {
     this.#deps = deps;
     this.#journal = new OutcomeJournal(join(queue.settings.dir, 'outcome'), queue.owner);
     this.#stopListening = queue.onEnqueued(() => void this.kick());
+    queue.taker = {
+      reserve: (destination) => this.#reserve(destination),
+      release: (destination) => {
+        this.#window(destination).reserved--;
+        this.#pending--;
+      },
+      start: (job) => this.#take(job),
+    };
     this.#timers = [
       setInterval(() => void this.kick(), every.poll),
       setInterval(() => this.#guard('beat', this.#beat(false)), every.beat),
@@ -136,7 +146,7 @@ export class Runner {
         const slots = new Map([...this.#windows].map(([name, window]) => [name, window.room]));
         const slot = 2 * this.#queue.settings.initialDestinationConcurrency;
         const now = this.#deps.clock.now();
-        const { jobs, after } = await this.#queue.thread.ask('claim', {
+        const { jobs, after, more } = await this.#queue.thread.ask('claim', {
           owner: this.#queue.owner,
           now,
           want,
@@ -145,6 +155,7 @@ export class Runner {
           slot,
         });
         this.#after = after;
+        this.#more = more;
         for (const job of jobs) this.#take(job);
         if (jobs.length === want) this.#again = true;
       } catch (error) {
@@ -161,6 +172,16 @@ export class Runner {
       this.#windows.set(name, window);
     }
     return window;
+  }
+
+  /** A place for a message that is being queued, so that it need not be claimed. */
+  #reserve(destination: string): boolean {
+    if (!this.#known || this.#closed || this.#room <= 0) return false;
+    const window = this.#window(destination);
+    if (window.room <= 0 || window.blockedUntil > this.#deps.clock.now()) return false;
+    window.reserved++;
+    this.#pending++;
+    return true;
   }
 
   #take(job: Job): void {
@@ -191,8 +212,8 @@ export class Runner {
     }
     window.active--;
     this.#startSome(window);
-    if (window.pending.length === 0 || this.#pending < this.#queue.settings.activeLimit / 4) void this.kick();
-    if (window.active === 0 && window.pending.length === 0 && window.failures === 0 && this.#windows.size > 1000) {
+    if (this.#more && (window.pending.length === 0 || this.#pending < this.#queue.settings.activeLimit / 4)) void this.kick();
+    if (window.active === 0 && window.pending.length === 0 && window.reserved === 0 && window.failures === 0 && this.#windows.size > 1000) {
       this.#windows.delete(job.destination);
     }
   }
@@ -246,6 +267,7 @@ export class Runner {
     const { lost, notices } = await this.#queue.thread.ask('finish', {
       job: job.job,
       token: job.token,
+      now,
       outcomes: [...outcomes.values()],
       retryAt: untried ? null : now + delay,
       block,
@@ -309,6 +331,7 @@ export class Runner {
     this.#closed = true;
     for (const timer of this.#timers) clearInterval(timer);
     this.#stopListening();
+    this.#queue.taker = null;
     const timer = setTimeout(() => this.#abort.abort(), deadline);
     await this.#claiming?.catch(() => {});
     await Promise.all(this.#running);

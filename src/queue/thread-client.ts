@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { Fault, type FaultKind } from '../mail/fault.ts';
-import type { Answer, OperationName, Operations } from './thread-protocol.ts';
+import type { Answer, Ask, OperationName, Operations } from './thread-protocol.ts';
 
 interface Pending {
   resolve(answer: never): void;
@@ -11,17 +11,21 @@ interface Pending {
 export class QueueThread {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
+  #asks: Ask[] = [];
+  #transfer: ArrayBuffer[] = [];
   #count = 0;
   #gone: Error | null = null;
 
   /** @param onExit the thread ended by itself: a bug, and the end of this process's queue */
   constructor(workerData: { dir: string; spoolDir: string; minfree: number }, onExit: (error: Error) => void) {
     this.#worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url), { workerData });
-    this.#worker.on('message', (answer: Answer) => {
-      const pending = this.#pending.get(answer.n);
-      this.#pending.delete(answer.n);
-      if ('fault' in answer) pending?.reject(errorOf(answer.fault));
-      else pending?.resolve(answer.answer as never);
+    this.#worker.on('message', (answers: readonly Answer[]) => {
+      for (const answer of answers) {
+        const pending = this.#pending.get(answer.n);
+        this.#pending.delete(answer.n);
+        if ('fault' in answer) pending?.reject(errorOf(answer.fault));
+        else pending?.resolve(answer.answer as never);
+      }
       if (this.#pending.size === 0 && this.#gone === null) this.#worker.unref();
     });
     let error = new Error('the queue thread ended');
@@ -44,8 +48,17 @@ export class QueueThread {
     this.#worker.ref();
     return new Promise((resolve, reject) => {
       this.#pending.set(n, { resolve, reject });
-      this.#worker.postMessage({ n, op, ask }, transfer);
+      // All of one turn of the loop in one message: each costs a wake-up on both sides.
+      if (this.#asks.push({ n, op, ask } as Ask) === 1) setImmediate(() => this.#send());
+      this.#transfer.push(...transfer);
     });
+  }
+
+  #send(): void {
+    const [asks, transfer] = [this.#asks, this.#transfer];
+    this.#asks = [];
+    this.#transfer = [];
+    this.#worker.postMessage(asks, transfer);
   }
 
   async close(): Promise<void> {

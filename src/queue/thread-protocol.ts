@@ -1,4 +1,4 @@
-import type { Claim, Claimed, Finish, NewRows, NoticesDue } from './engine.ts';
+import type { Claim, Claimed, Finish, Lease, LeasedJob, NewRows, NoticesDue } from './engine.ts';
 import type { QueueId } from './queue.ts';
 import type { SpoolSource } from './spool.ts';
 import type { Notice } from './tables/recipient.ts';
@@ -7,7 +7,7 @@ import type { WorkerRow } from './tables/worker.ts';
 
 /** What the queue's thread is asked to do, and what it answers. */
 export interface Operations {
-  enqueue: { ask: { rows: NewRows; source: SpoolSource }; answer: undefined };
+  enqueue: { ask: { rows: NewRows; source: SpoolSource; lease: Lease | null }; answer: LeasedJob[] };
   claim: { ask: Claim; answer: Claimed };
   finish: { ask: Finish; answer: { lost: boolean; notices: QueueId | null } };
   noticesOf: { ask: { id: QueueId }; answer: NoticesDue | null };

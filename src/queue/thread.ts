@@ -12,7 +12,7 @@ import { WalSync } from './wal-sync.ts';
 /** The queue's thread: takes whatever waits, writes and syncs all its files together, commits all its rows together. */
 const { dir, spoolDir, minfree } = workerData as { dir: string; spoolDir: string; minfree: number };
 const spool = new Spool(spoolDir);
-const engine = new QueueEngine(dir, spool);
+const engine = new QueueEngine(dir, spool, false);
 const port = parentPort!;
 const wal = new WalSync(join(dir, 'queue.sqlite'));
 
@@ -22,8 +22,8 @@ let busy = false;
 let settling = false;
 let closed = false;
 
-port.on('message', (ask: Ask) => {
-  waiting.push(ask);
+port.on('message', (asks: readonly Ask[]) => {
+  waiting.push(...asks);
   if (busy) return;
   busy = true;
   // After the other messages of this turn.
@@ -57,27 +57,22 @@ async function runBatch(asks: readonly Ask[]): Promise<void> {
   await writeFiles(steps);
   const good = steps.filter((step) => step.error === undefined);
   try {
-    engine.commit(
-      () => {
-        for (const step of good) step.answer = perform(step);
-      },
-      { durable: false },
-    );
+    engine.commit(() => {
+      for (const step of good) step.answer = perform(step);
+    });
   } catch {
     // One of them spoilt it, or there is no room: each by itself.
     for (const step of good) {
       try {
-        step.answer = engine.commit(() => perform(step), { durable: false });
+        step.answer = engine.commit(() => perform(step));
       } catch (error) {
         step.error = error;
         discard(step.ask);
       }
     }
   }
-  for (const step of steps) {
-    if (step.ask.op === 'notified' && step.answer === false) discard(step.ask);
-    if (step.error !== undefined || forgettable.has(step.ask.op)) answer(step);
-  }
+  for (const step of steps) if (step.ask.op === 'notified' && step.answer === false) discard(step.ask);
+  answer(steps.filter((step) => step.error !== undefined || forgettable.has(step.ask.op)));
   const durable = steps.filter((step) => step.error === undefined && !forgettable.has(step.ask.op));
   const synced = durable.length === 0 ? null : answerSynced(durable);
   const removed = engine.takeRemoved();
@@ -97,8 +92,9 @@ async function runBatch(asks: readonly Ask[]): Promise<void> {
   }
 }
 
-function answer(step: Step): void {
-  port.postMessage(step.error === undefined ? ({ n: step.ask.n, answer: step.answer } satisfies Answer) : failure(step));
+function answer(steps: readonly Step[]): void {
+  if (steps.length === 0) return;
+  port.postMessage(steps.map((step): Answer => (step.error === undefined ? { n: step.ask.n, answer: step.answer } : failure(step))));
 }
 
 /** Answers what must be durable first; the next batch may begin meanwhile. */
@@ -108,7 +104,7 @@ async function answerSynced(steps: readonly Step[]): Promise<void> {
   } catch (error) {
     for (const step of steps) step.error = error;
   }
-  for (const step of steps) answer(step);
+  answer(steps);
 }
 
 /** A message may come back by a power cut until its end is durable; its file must be there then. */
@@ -184,7 +180,7 @@ function discard(ask: Ask): void {
 function perform({ ask, size, copy }: Step): unknown {
   switch (ask.op) {
     case 'enqueue':
-      return engine.enqueue(ask.ask.rows, size, copy);
+      return engine.enqueue(ask.ask.rows, size, copy, ask.ask.lease);
     case 'claim':
       return engine.claim(ask.ask);
     case 'finish':

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { createReadStream, readFileSync } from 'node:fs';
 import type { QueuedMessage } from '../queue/transport.ts';
 
@@ -70,7 +71,4 @@ class Scan {
   }
 }
 
-function hasEightBit(chunk: Buffer): boolean {
-  for (let i = 0; i < chunk.length; i++) if (chunk[i]! > 127) return true;
-  return false;
-}
+const hasEightBit = (chunk: Buffer): boolean => !isAscii(chunk);

@@ -12,6 +12,7 @@ export class DataWriter {
   #lineStart = true;
 
   write(chunk: Uint8Array): Buffer {
+    if (!this.#afterCr && !chunk.includes(cr)) return this.#writeLf(chunk);
     const out = Buffer.allocUnsafe(this.#sizeOf(chunk));
     let to = 0;
     let afterCr = this.#afterCr;
@@ -35,6 +36,16 @@ export class DataWriter {
     this.#afterCr = afterCr;
     this.#lineStart = lineStart;
     return out.subarray(0, to);
+  }
+
+  /** Text without CR, as nearly all is, by string replacement: several times as fast as octet by octet. */
+  #writeLf(chunk: Uint8Array): Buffer {
+    const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
+    if (text === '') return Buffer.alloc(0);
+    const dotted = this.#lineStart && text.startsWith('.') ? `.${text}` : text;
+    const wire = (dotted.includes('\n.') ? dotted.replaceAll('\n.', '\n..') : dotted).replaceAll('\n', '\r\n');
+    this.#lineStart = text.endsWith('\n');
+    return Buffer.from(wire, 'latin1');
   }
 
   /** An upper bound. */

@@ -56,7 +56,7 @@ function fill(dir: string, messages: number): void {
             relay: null,
             notice: null,
           }));
-          admin.engine.finish({ job, token, outcomes, retryAt: due, block: null, unblock: false });
+          admin.engine.finish({ job, token, now: systemClock.now(), outcomes, retryAt: due, block: null, unblock: false });
         }
       }
     });

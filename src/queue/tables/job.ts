@@ -40,8 +40,13 @@ export function jobTable(db: Database) {
   const insert = db.prepare<NewJob>(`
     INSERT INTO job (message_id, transport, destination, sender, state, rank, due, expires, warn_at)
     VALUES (:message_id, :transport, :destination, :sender, 0, :cost + ${turn(':destination', ':sender')}, :due, :expires, :warn_at)`);
+  const insertLeased = db.prepare<NewJob & { owner: string }>(`
+    INSERT INTO job (message_id, transport, destination, sender, state, rank, due, expires, warn_at, lease_owner, lease_token)
+    VALUES (:message_id, :transport, :destination, :sender, 2, 0, :due, :expires, :warn_at, :owner, 1)`);
+  const readyAt = db.prepare<[string], number>('SELECT EXISTS (SELECT 1 FROM job WHERE state = 0 AND destination = ?)').pluck();
   const get = db.prepare<[number], JobRow>('SELECT * FROM job WHERE id = ?');
   const byMessage = db.prepare<[string], JobRow>('SELECT * FROM job WHERE message_id = ?');
+  const any = db.prepare<[string], number>('SELECT EXISTS (SELECT 1 FROM job WHERE message_id = ?)').pluck();
   const remove = db.prepare<[number]>('DELETE FROM job WHERE id = ?');
   const nextDestination = db
     .prepare<[string], string | null>('SELECT min(destination) FROM job WHERE state = 0 AND destination > ?')
@@ -84,8 +89,13 @@ export function jobTable(db: Database) {
   return {
     /** @returns its id */
     insert: (row: NewJob): number => Number(insert.run(row).lastInsertRowid),
+    /** A job that is begun at once, with fencing token 1. @returns its id */
+    insertLeased: (row: NewJob, owner: string): number => Number(insertLeased.run({ ...row, owner }).lastInsertRowid),
+    /** Whether others wait at a destination already. */
+    readyAt: (destination: string): boolean => readyAt.get(destination) === 1,
     get: (id: number) => get.get(id),
     byMessage: (id: string) => byMessage.all(id),
+    any: (id: string): boolean => any.get(id) === 1,
     remove: (id: number): void => void remove.run(id),
     /** The first destination after `after` with something ready: one seek, however many jobs there are. */
     nextDestination: (after: string): string | null => nextDestination.get(after) ?? null,

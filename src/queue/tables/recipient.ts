@@ -28,6 +28,10 @@ export function recipientTable(db: Database) {
     VALUES (:message_id, :job_id, :local_part, :domain, :original, :orcpt, :notify)`);
   const get = db.prepare<[number], RecipientRow>('SELECT * FROM recipient WHERE id = ?');
   const queuedOf = db.prepare<[number], RecipientRow>(`SELECT * FROM recipient WHERE job_id = ? AND state = 'queued' ORDER BY id`);
+  const anyQueued = db.prepare<[number], number>(`SELECT EXISTS (SELECT 1 FROM recipient WHERE job_id = ? AND state = 'queued')`).pluck();
+  const hasNotice = db
+    .prepare<[string], number>('SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ? AND notice IS NOT NULL)')
+    .pluck();
   const byMessage = db.prepare<[string], RecipientRow>('SELECT * FROM recipient WHERE message_id = ? ORDER BY id');
   const update = db.prepare<{ id: number; state: string; reply: string | null; relay: string | null; notice: string | null }>(`
     UPDATE recipient SET state = :state, reply = :reply, relay = :relay, notice = coalesce(:notice, notice)
@@ -46,9 +50,12 @@ export function recipientTable(db: Database) {
     SELECT DISTINCT message_id FROM recipient WHERE local_part = ? COLLATE NOCASE AND domain = ? LIMIT 1000`)
     .pluck();
   return {
-    insert: (row: Omit<RecipientRow, 'id' | 'state' | 'reply' | 'relay' | 'notice'>): void => void insert.run(row),
+    /** @returns its id */
+    insert: (row: Omit<RecipientRow, 'id' | 'state' | 'reply' | 'relay' | 'notice'>): number => Number(insert.run(row).lastInsertRowid),
     get: (id: number) => get.get(id),
     queuedOf: (job: number) => queuedOf.all(job),
+    anyQueued: (job: number): boolean => anyQueued.get(job) === 1,
+    hasNotice: (id: string): boolean => hasNotice.get(id) === 1,
     byMessage: (id: string) => byMessage.all(id),
     /** Only while it is queued: what is settled stays. */
     update: (row: { id: number; state: RecipientRow['state']; reply: string | null; relay: string | null; notice: Notice | null }): void =>
@@ -69,7 +76,7 @@ const notifyText = (notify: DsnNotify | undefined): string | null =>
 
 const notifyOf = (text: string): DsnNotify => (text === 'never' ? 'never' : (text.split(',') as ('success' | 'failure' | 'delay')[]));
 
-export function recipientOf(row: RecipientRow): QueuedRecipient {
+export function recipientOf(row: Pick<RecipientRow, 'id' | 'local_part' | 'domain' | 'original' | 'orcpt' | 'notify'>): QueuedRecipient {
   return {
     id: row.id,
     address: { localPart: row.local_part, domain: row.domain },
