@@ -4,6 +4,7 @@ import { TLSSocket } from 'node:tls';
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
 import type { Log } from '../base/log.ts';
 import { Fault } from '../mail/fault.ts';
+import { Deadline } from './deadline.ts';
 import { handshake, type TlsInfo } from './handshake.ts';
 import { InputBuffer } from './input-buffer.ts';
 import { normalAddress } from './networks.ts';
@@ -67,6 +68,11 @@ export class Connection {
   /** The socket has no more, the decompressor may. */
   #inputEnded = false;
   #wake: (() => void) | null = null;
+  #late: ((fault: Fault) => void) | null = null;
+  readonly #deadline = new Deadline(() => {
+    this.#wake = null;
+    this.#late?.(new Fault('timedOut', 'no input'));
+  });
 
   readonly #output = new OutputBatch();
   #flushing = false;
@@ -365,6 +371,7 @@ export class Connection {
     this.#deflate?.close();
     this.#inflate?.close();
     this.#signal();
+    this.#deadline.stop();
     this.#onDrain();
     this.#close();
   };
@@ -423,19 +430,13 @@ export class Connection {
   async #more(deadline: number): Promise<boolean> {
     if (this.#ended) return false;
     const before = this.buffered;
-    const left = deadline - performance.now();
-    if (left <= 0) throw new Fault('timedOut', 'no input');
+    if (deadline <= performance.now()) throw new Fault('timedOut', 'no input');
     if (this.#wake !== null) throw new Error('two readers on one connection');
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => {
-          this.#wake = null;
-          reject(new Fault('timedOut', 'no input'));
-        },
-        Math.min(left, 0x7fff_ffff),
-      );
+      this.#deadline.set(deadline);
+      this.#late = reject;
       this.#wake = () => {
-        clearTimeout(timer);
+        this.#deadline.clear();
         this.#wake = null;
         resolve();
       };

@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
-import type { Burst, ThreadData, ToThread } from './protocol.ts';
+import type { Burst, Reply, Request, ThreadData, ToThread } from './protocol.ts';
+import type { AppendRequest } from './writer/append.ts';
 import { StoreThread } from './writer/store-thread.ts';
 
 /** Entry of a store thread: takes requests from the loop, answers in bursts. */
@@ -16,9 +17,27 @@ const collect = (more: Record<string, unknown>): Log => {
   return { debug() {}, info: add('info'), warn: add('warn'), error: add('error'), child: (fields) => collect({ ...more, ...fields }) };
 };
 
+/** Memory of long messages by request: given back with the answer, for the reason that `Staging.own` gives. */
+const owned = new Map<number, ArrayBuffer[]>();
+const worthFreeing = 64 << 10;
+
+function own({ id, command, request }: Request): void {
+  if (command !== 'append') return;
+  const memory = (request as AppendRequest).messages.flatMap(({ bytes }) =>
+    bytes !== null && bytes.length >= worthFreeing && bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [],
+  );
+  if (memory.length > 0) owned.set(id, memory);
+}
+
+function free({ id }: Reply): void {
+  for (const buffer of owned.get(id) ?? []) buffer.transfer(0);
+  owned.delete(id);
+}
+
 const thread = new StoreThread(settings, collect({}), (burst) => {
   port.postMessage({ ...burst, logs } satisfies Burst);
   logs = [];
+  if (owned.size > 0) burst.replies.forEach(free);
 });
 
 port.on('message', (first: ToThread) => {
@@ -30,6 +49,7 @@ port.on('message', (first: ToThread) => {
       });
       return;
     }
+    message.forEach(own);
     thread.take(message);
     message = (receiveMessageOnPort(port) as { message: ToThread } | undefined)?.message;
   }
