@@ -47,6 +47,28 @@ export function become({ uid, gid, groups }: Identity): void {
   assertDropped({ uid, gid, groups });
 }
 
+/** CAP_NET_BIND_SERVICE: binds ports below 1024, nothing else. */
+const bindPorts = 1n << 10n;
+
+/** Capabilities that a process has, may take up or hands on; 0 where the system does not tell. capabilities(7) */
+export function capabilitiesOf(status: string): bigint {
+  const sets = [...status.matchAll(/^Cap(?:Prm|Eff|Amb):\s*([0-9a-f]+)$/gm)].map(([, hex]) => BigInt(`0x${hex}`));
+  return sets.reduce((all, set) => all | set, 0n);
+}
+
+const ownCapabilities = (): bigint => (existsSync('/proc/self/status') ? capabilitiesOf(readFileSync('/proc/self/status', 'utf8')) : 0n);
+
+/**
+ * Before a worker serves anyone: it is who `run_as` says and may do nothing that others may not, but for ports that systemd let it have.
+ * @throws StartFailure 77
+ */
+export function assertConfined(identity: Identity, held = ownCapabilities()): void {
+  const wrong = process.getuid!() !== identity.uid || process.geteuid!() !== identity.uid;
+  if (!wrong && (held & ~bindPorts) === 0n) return;
+  const what = wrong ? 'a worker runs as somebody else' : `a worker holds capabilities (${held.toString(16)})`;
+  throw failureOf(startExit.notPermitted, 'run_as', null, `${what}; refusing to serve`);
+}
+
 /** No identity of root's is left and none can be had back. */
 export function assertDropped({ uid, gid, groups }: Identity): void {
   const held = process.getgroups!();
@@ -60,6 +82,7 @@ export function assertDropped({ uid, gid, groups }: Identity): void {
     throw new Error('run_as: identities of the start are still held');
   }
   if (uid === 0) return;
+  if (ownCapabilities() !== 0n) throw new Error('run_as: capabilities of the start are still held');
   let back = true;
   try {
     process.setuid!(0);

@@ -8,6 +8,7 @@ import { StartFailure, startExit } from './failure.ts';
 import { type Instance, startInstance } from './instance.ts';
 import { createLog, type ServerLog } from './log.ts';
 import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
+import { assertConfined, identityOf } from './privileges.ts';
 
 const send = (message: ToPrimary): void => {
   if (process.connected) process.send!(message, undefined, undefined, () => {});
@@ -70,6 +71,7 @@ process.on('message', (message: ToWorker) => {
 async function start({ number, config, tls, ticketKeys, listeners }: WorkerStart): Promise<Instance> {
   process.title = `postcote worker ${number}`;
   log = createLog(config['log.level']);
+  if (config.run_as !== '') assertConfined(identityOf(config.run_as, null));
   return startInstance({
     config,
     tls,

@@ -15,6 +15,7 @@ import { scarceTests } from './scarce.ts';
 import { sharedRightsTests } from './shared-rights.ts';
 import { smugglingTests } from './smuggling.ts';
 import { startTlsTests } from './starttls.ts';
+import { tlsRatingTests } from './tls-rating.ts';
 
 /** In the order in which they run. */
 export const faultTests: readonly FaultTest[] = [
@@ -34,4 +35,5 @@ export const faultTests: readonly FaultTest[] = [
   ...parameterTests,
   ...loginTests,
   ...sharedRightsTests,
+  ...tlsRatingTests,
 ];

@@ -1,12 +1,15 @@
 // A worker that hangs, what the files look like to others, what the log says, and names that JavaScript has plans for.
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readdirSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { capabilitiesOf } from '../../src/server/privileges.ts';
 import { ImapClient } from '../support/imap.ts';
+import { root, spawnServer, temporaryFolder } from '../support/server.ts';
 import { SmtpTalk } from '../support/smtp.ts';
-import { answers, faultServer } from './fault-server.ts';
-import { Failed, type FaultTest, figures } from './fault-test.ts';
+import { answers, children, faultServer } from './fault-server.ts';
+import { Failed, type FaultTest, figures, Skip } from './fault-test.ts';
 
 async function hang(): Promise<string> {
   const server = await faultServer({ accounts: ['ann@example.com'] });
@@ -140,8 +143,62 @@ async function leastPrivilege(): Promise<string> {
   }
 }
 
+/** Started as root with `run_as`: ports of root's are served, and no process is or can be root any more. */
+async function rootGivenUp(): Promise<string> {
+  if (process.getuid?.() !== 0) throw new Skip('wants root');
+  const { path: dir, remove } = temporaryFolder();
+  chmodSync(dir, 0o711);
+  const any = ['SUBMISSION', 'SUBMISSIONS', 'IMAP', 'IMAPS', 'POP3', 'POP3S', 'LMTP', 'HTTP', 'MANAGESIEVE'];
+  const program = join(root, 'dist/server.js');
+  const server = spawnServer({
+    cwd: dir,
+    program,
+    env: {
+      ...Object.fromEntries(any.map((name) => [`POSTCOTE_LISTEN__${name}`, ''])),
+      POSTCOTE_LISTEN__SMTP: '127.0.0.1:0,127.77.0.1:25',
+      POSTCOTE_DATA_DIR: join(dir, 'data'),
+      POSTCOTE_MAIL__HOME: join(dir, 'mail/%d/%n'),
+      POSTCOTE_WORKERS: '2',
+      POSTCOTE_RUN_AS: '65534:65534',
+    },
+  });
+  try {
+    try {
+      await server.line('ready');
+    } catch (error) {
+      if (/EACCES|Cannot find module/.test(server.stderr())) throw new Skip('the program lies where nobody but root may read');
+      throw error;
+    }
+    const pids = [server.pid, ...children(server.pid)];
+    const figure = { processes: pids.length, asRoot: 0, capabilities: 0, groups: 0, port25: 0 };
+    for (const pid of pids) {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      const ids = [...status.matchAll(/^(?:Uid|Gid):\s+(.*)$/gm)].flatMap(([, list]) => list!.split(/\s+/));
+      if (ids.some((id) => id !== '65534')) figure.asRoot++;
+      if (/^Groups:.*\b0\b/m.test(status)) figure.groups++;
+      if (capabilitiesOf(status) !== 0n) figure.capabilities++;
+    }
+    const greeting = await new Promise<string>((resolve) => {
+      const socket = connect(25, '127.77.0.1');
+      socket.once('data', (chunk) => {
+        socket.destroy();
+        resolve(chunk.toString());
+      });
+      socket.once('error', (error) => resolve(error.message));
+    });
+    if (greeting.startsWith('220')) figure.port25 = 1;
+    else throw new Failed(`port 25: ${greeting}`);
+    return figures(figure, ['asRoot', 'capabilities', 'groups']);
+  } finally {
+    server.kill('SIGTERM');
+    await server.exited;
+    remove();
+  }
+}
+
 export const processTests: readonly FaultTest[] = [
   { name: 'worker-hangs', run: hang },
   { name: 'object-names', run: objectNames },
   { name: 'least-privilege', run: leastPrivilege },
+  { name: 'root-given-up', run: rootGivenUp },
 ];
