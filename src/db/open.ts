@@ -38,12 +38,19 @@ export function openDatabase(file: string, options: DatabaseOptions = {}): Datab
     if (!readOnly) setSynchronous(db, options.synchronous ?? 'FULL');
     const pages = options.walAutocheckpoint === undefined ? '' : `PRAGMA wal_autocheckpoint = ${options.walAutocheckpoint};`;
     db.exec(`PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA mmap_size = ${options.mmapSize ?? 0};
-      PRAGMA cache_size = -${Math.ceil((options.cacheSize ?? 2 << 20) / 1024)}; ${pages}`);
+      ${cacheSize(options.cacheSize ?? 2 << 20)}; ${pages}`);
     return db;
   } catch (error) {
     db?.close();
     throw sqliteFault(error, file);
   }
+}
+
+const cacheSize = (octets: number): string => `PRAGMA cache_size = -${Math.ceil(octets / 1024)}`;
+
+/** Octets of page cache from now on. */
+export function setCacheSize(db: Database, octets: number): void {
+  db.exec(cacheSize(octets));
 }
 
 const levels: Record<Synchronous, number> = { NORMAL: 1, FULL: 2, EXTRA: 3 };

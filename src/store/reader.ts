@@ -1,29 +1,15 @@
 import { statSync } from 'node:fs';
-import { lazily } from '../db/lazy.ts';
-import { type Database, isDamage, openDatabase, sqliteFault } from '../db/open.ts';
+import { isDamage, openDatabase, sqliteFault } from '../db/open.ts';
 import { dataVersion } from '../db/transaction.ts';
 import { Fault } from '../mail/fault.ts';
-import { accountTable } from './tables/account.ts';
-import { aclTable } from './tables/acl.ts';
-import { contentTable } from './tables/content.ts';
-import { type MailboxRecord, mailboxTable } from './tables/mailbox.ts';
-import { messageTable } from './tables/message.ts';
-import { metadataTable } from './tables/metadata.ts';
-import { tombstoneTable } from './tables/tombstone.ts';
+import { AccountTables } from './tables/account-tables.ts';
+import type { MailboxRecord } from './tables/mailbox.ts';
 
 /** Milliseconds between looks at whether the index is still the same file. */
 const identityInterval = 1000;
 
 /** The loop's own connection to one account's index: reads only, never waits for a writer. */
-export class Reader {
-  readonly db: Database;
-  readonly account: ReturnType<typeof accountTable>;
-  readonly mailboxes: ReturnType<typeof mailboxTable>;
-  readonly messages: ReturnType<typeof messageTable>;
-  readonly contents: ReturnType<typeof contentTable>;
-  readonly tombstones: ReturnType<typeof tombstoneTable>;
-  readonly acls: ReturnType<typeof aclTable>;
-  readonly metadata: ReturnType<typeof metadataTable>;
+export class Reader extends AccountTables {
   readonly #file: string;
   readonly #inode: number;
   #checked = Date.now();
@@ -35,26 +21,14 @@ export class Reader {
 
   /** @param damaged called with the file's inode when it shows, before the error goes its way */
   constructor(file: string, damaged: (inode: number) => void) {
-    this.#file = file;
-    this.db = openDatabase(file, { readOnly: true, cacheSize: 1 << 20 });
-    this.#inode = statSync(file).ino;
-    const lazy = lazily(this.db, (error) => {
+    super(openDatabase(file, { readOnly: true, cacheSize: 1 << 20 }), (error) => {
       if (!isDamage(error)) return sqliteFault(error, file);
       damaged(this.#inode);
       return new Fault('unavailable', `${file}: ${(error as Error).message}`, { cause: error });
     });
-    this.account = accountTable(lazy);
-    this.mailboxes = mailboxTable(lazy);
-    this.messages = messageTable(lazy);
-    this.contents = contentTable(lazy);
-    this.tombstones = tombstoneTable(lazy);
-    this.acls = aclTable(lazy);
-    this.metadata = metadataTable(lazy);
+    this.#file = file;
+    this.#inode = statSync(file).ino;
     this.#together = this.db.transaction((work: () => unknown) => work());
-  }
-
-  close(): void {
-    this.db.close();
   }
 
   /** False once the index has been replaced by another file. */

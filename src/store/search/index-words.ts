@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Part } from '../../mail/mime/part.ts';
 import { mimeLimits } from '../../mail/mime/reader.ts';
 import { openFile } from '../message-file.ts';
-import { type PendingRecord, searchTable } from '../tables/search.ts';
+import type { PendingRecord, searchTable } from '../tables/search.ts';
 import type { AccountWriter } from '../writer/account-writer.ts';
 import { blockEntries, signatureEntry, withoutGone } from './signature.ts';
 import { type MessageWords, messageWords } from './words.ts';
@@ -22,7 +22,6 @@ interface Tried {
 /** Puts words of messages into the search index, an account's a slice at a time. Blocks. */
 export class WordIndexer {
   readonly #writer: AccountWriter;
-  #prepared: ReturnType<typeof searchTable> | null = null;
   /** Of contents that were tried in vain before, those up to here were tried again in this round. */
   #after = 0;
   /** The last block that was tidied in this round. */
@@ -34,8 +33,7 @@ export class WordIndexer {
   }
 
   get #table(): ReturnType<typeof searchTable> {
-    this.#prepared ??= searchTable(this.#writer.db);
-    return this.#prepared;
+    return this.#writer.words;
   }
 
   /** @returns whether there may be more */

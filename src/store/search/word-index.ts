@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { casemap } from '../../mail/casemap.ts';
 import type { Reader } from '../reader.ts';
-import { isSearchField, type SearchField, searchTable } from '../tables/search.ts';
+import { isSearchField, type SearchField, type searchTable } from '../tables/search.ts';
 import { candidates, needleBits } from './signature.ts';
 
 /** What the index says of a mailbox: UIDs that match, and UIDs it knows too little of. All others do not match. */
@@ -59,7 +59,7 @@ export class WordIndex {
 
   async #inField(field: SearchField, needle: Buffer): Promise<WordAnswer | null> {
     const reader = this.#reader();
-    const table = tableOf(reader);
+    const table = reader.words;
     const matched = new Set<number>();
     // What is pending now is undecided; what becomes ready meanwhile may be both, which does no harm.
     const undecided = new Set(table.undecided(this.#mailbox));
@@ -78,7 +78,7 @@ export class WordIndex {
     inRange: ((table: Table, from: number, to: number) => number[]) | null,
   ): Promise<WordAnswer | null> {
     const reader = this.#reader();
-    const table = tableOf(reader);
+    const table = reader.words;
     const matched = new Set<number>();
     const undecided = new Set(table.undecided(this.#mailbox));
     if (inRange !== null) for (const uid of table.cut(this.#mailbox)) undecided.add(uid);
@@ -120,17 +120,6 @@ export class WordIndex {
 }
 
 type Table = ReturnType<typeof searchTable>;
-
-const tables = new WeakMap<Reader, Table>();
-
-function tableOf(reader: Reader): Table {
-  let table = tables.get(reader);
-  if (table === undefined) {
-    table = searchTable(reader.db);
-    tables.set(reader, table);
-  }
-  return table;
-}
 
 /** Whether a head has a line that begins with `name` and contains `needle` after it. */
 function hasField(head: Buffer | undefined, name: Buffer, needle: Buffer): boolean {

@@ -2,9 +2,8 @@ import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
-import { lazily } from '../../db/lazy.ts';
 import { migrate } from '../../db/migrate.ts';
-import { type Database, openDatabase, type Synchronous, setSynchronous, sqliteFault } from '../../db/open.ts';
+import { type Database, openDatabase, type Synchronous, setCacheSize, setSynchronous, sqliteFault } from '../../db/open.ts';
 import { dataVersion, transaction } from '../../db/transaction.ts';
 import { Fault } from '../../mail/fault.ts';
 import { firstKeywordBit, flagBits, lettered, systemFlag } from '../../mail/flags.ts';
@@ -14,13 +13,9 @@ import { writeMailboxFile } from '../files/mailbox-file.ts';
 import { isOwn } from '../files/name.ts';
 import { folderStamp } from '../files/stamp.ts';
 import type { StoreSettings } from '../settings.ts';
-import { accountTable } from '../tables/account.ts';
-import { aclTable } from '../tables/acl.ts';
-import { contentTable } from '../tables/content.ts';
-import { type MailboxRecord, mailboxTable } from '../tables/mailbox.ts';
-import { type MessageRecord, messageTable } from '../tables/message.ts';
-import { metadataTable } from '../tables/metadata.ts';
-import { tombstoneTable } from '../tables/tombstone.ts';
+import { AccountTables } from '../tables/account-tables.ts';
+import type { MailboxRecord } from '../tables/mailbox.ts';
+import type { MessageRecord } from '../tables/message.ts';
 
 /** UIDs set aside at a time in a folder's synced file. */
 export const uidBlock = 1000;
@@ -65,26 +60,34 @@ interface Touched {
   readonly known: boolean;
 }
 
+/** Octets of page cache: of an account that only receives, and from the first change that a reader asks for. */
+const smallCache = 96 << 10;
+const largeCache = 1 << 20;
+
+function openIndex(file: string): Database {
+  const db = openDatabase(file, { busyTimeout: 20_000, cacheSize: smallCache, walAutocheckpoint: 2000, synchronous: 'NORMAL' });
+  try {
+    migrate(db, 'account');
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
 /** One account's files and rows, as a store thread changes them. Everything here blocks. */
-export class AccountWriter {
+export class AccountWriter extends AccountTables {
   readonly address: string;
   readonly home: string;
   /** The Maildir. */
   readonly root: string;
   readonly settings: StoreSettings;
   readonly log: Log;
-  readonly db: Database;
-  readonly account: ReturnType<typeof accountTable>;
-  readonly mailboxes: ReturnType<typeof mailboxTable>;
-  readonly messages: ReturnType<typeof messageTable>;
-  readonly contents: ReturnType<typeof contentTable>;
-  readonly tombstones: ReturnType<typeof tombstoneTable>;
-  readonly acls: ReturnType<typeof aclTable>;
-  readonly metadata: ReturnType<typeof metadataTable>;
   readonly inode: number;
   /** Mailboxes of the account are being made: nothing of them was promised to anyone, one sync at the end will do. */
   isFounding = false;
   #level: Synchronous = 'NORMAL';
+  #hasLargeCache = false;
   #modseq = 0;
   /** The drawn modseq that a mailbox's row holds, so that the account's row need not. */
   #kept = 0;
@@ -98,27 +101,13 @@ export class AccountWriter {
   #folders = new Set<string>();
 
   constructor(names: AccountNames, settings: StoreSettings, log: Log) {
+    super(openIndex(join(names.home, indexName)));
     this.address = names.address;
     this.home = names.home;
     this.root = join(names.home, settings.maildir);
     this.settings = settings;
     this.log = log.child({ address: names.address });
-    this.db = openDatabase(this.indexFile, { busyTimeout: 20_000, cacheSize: 1 << 20, walAutocheckpoint: 2000, synchronous: 'NORMAL' });
-    try {
-      migrate(this.db, 'account');
-      this.inode = statSync(this.indexFile).ino;
-      const lazy = lazily(this.db);
-      this.account = accountTable(lazy);
-      this.mailboxes = mailboxTable(lazy);
-      this.messages = messageTable(lazy);
-      this.contents = contentTable(lazy);
-      this.tombstones = tombstoneTable(lazy);
-      this.acls = aclTable(lazy);
-      this.metadata = metadataTable(lazy);
-    } catch (error) {
-      this.db.close();
-      throw error;
-    }
+    this.inode = statSync(this.indexFile).ino;
   }
 
   get indexFile(): string {
@@ -128,10 +117,6 @@ export class AccountWriter {
   /** False when another process has set the index aside, or someone deleted it. */
   isCurrent(): boolean {
     return statSync(this.indexFile, { throwIfNoEntry: false })?.ino === this.inode;
-  }
-
-  close(): void {
-    this.db.close();
   }
 
   /** What is about to be copied, moved or removed must be the message's own file. @throws BrokenIndex */
@@ -217,6 +202,9 @@ export class AccountWriter {
     if (this.#level === level) return;
     setSynchronous(this.db, level);
     this.#level = level;
+    if (level === 'NORMAL' || this.#hasLargeCache) return;
+    setCacheSize(this.db, largeCache);
+    this.#hasLargeCache = true;
   }
 
   /** Called when the transaction does not commit. */
