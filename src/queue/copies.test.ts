@@ -64,7 +64,7 @@ it('gives mail that stays its file', async () => {
   const id = await enqueue('Subject: x\n\nlong\n');
   const copies = (): number => sql('SELECT id FROM copy').length;
   expect(copies()).toBe(1);
-  await queue!.thread.ask('sweep', { owner: 'me', now: 1_060_000 });
+  await queue!.thread.ask('sweep', { owner: 'me', now: 1_060_000, uptime: 0, longest: 3_600_000 });
   for (let i = 0; i < 100 && copies() > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(copies()).toBe(0);
   expect(readFileSync(spooled(id), 'latin1')).toBe('Subject: x\n\nlong\n');

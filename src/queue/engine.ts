@@ -85,6 +85,14 @@ export interface Finish {
 }
 
 /** Recipients of a message about which its sender must hear. */
+/** Milliseconds: since 1970, of the machine's run, between attempts. */
+export interface SweepRequest {
+  readonly owner: string;
+  readonly now: number;
+  readonly uptime: number;
+  readonly longest: number;
+}
+
 export interface NoticesDue {
   readonly message: MessageRow;
   readonly recipients: readonly RecipientRow[];
@@ -304,12 +312,15 @@ export class QueueEngine {
    * Takes over from workers that are gone, gives up on expired mail, notes delays.
    * @returns messages whose senders must hear something
    */
-  sweep(owner: string, now: number): QueueId[] {
+  sweep({ owner, now, uptime, longest }: SweepRequest): QueueId[] {
     for (const worker of this.#worker.others(owner)) {
-      if (worker.until <= now || !isAlive(worker.pid, worker.started)) this.#takeOver(worker.id);
+      if (worker.until <= uptime || !isAlive(worker.pid, worker.started)) this.#takeOver(worker.id);
     }
     // One that was gone before it could even say that it lived.
     for (const holder of this.#job.owners()) if (holder !== owner && !this.#worker.has(holder)) this.#takeOver(holder);
+    // The clock went back: nothing waits longer than the longest pause.
+    this.#job.bringForward(now, now + longest);
+    this.#destination.bringForward(now, now + longest);
     for (const job of this.#job.expired(now, batch)) this.#expire(job, now);
     for (const job of this.#job.late(now, batch)) this.#warn(job);
     this.#destination.removeOld(now - 86_400_000);

@@ -82,7 +82,9 @@ describe('queue at length', () => {
     const last = await best((n) => fill(100_000 + n * 1000, 1000));
     expect(last).toBeLessThan(first * 4 + 20);
     expect(await best(claim)).toBeLessThan(100);
-    expect(await best(() => void engine.commit(() => engine.sweep('w', 2000)))).toBeLessThan(100);
+    expect(await best(() => void engine.commit(() => engine.sweep({ owner: 'w', now: 2000, uptime: 0, longest: 3_600_000 })))).toBeLessThan(
+      100,
+    );
   });
 
   it('never walks a table for what happens to each message', () => {

@@ -33,6 +33,8 @@ const length = gauge('postcote_queue_deliveries', 'Deliveries in the queue, by s
 /** Milliseconds of real time. */
 const every = { poll: 1_000, beat: 10_000, sweep: 5_000 };
 const leaseTime = 60_000;
+/** Milliseconds of the machine's run, the same in all its processes: no jump of the clock makes a worker seem dead. */
+const uptime = (): number => Number(process.hrtime.bigint() / 1_000_000n);
 
 /**
  * Runs the queue in this process: claims what is due, hands it to transports, writes down what became of it.
@@ -106,7 +108,7 @@ export class Runner {
       id: this.#queue.owner,
       pid: process.pid,
       started: processStart(process.pid),
-      until: this.#deps.clock.now() + leaseTime,
+      until: uptime() + leaseTime,
     };
     if (!(await this.#queue.thread.ask('beat', { worker, isNew }))) this.#deps.log.warn({}, 'queue: this worker was taken for dead');
   }
@@ -118,7 +120,12 @@ export class Runner {
 
   /** Takes over from the dead, expires, warns, tells senders. */
   async sweep(): Promise<void> {
-    const due = await this.#queue.thread.ask('sweep', { owner: this.#queue.owner, now: this.#deps.clock.now() });
+    const due = await this.#queue.thread.ask('sweep', {
+      owner: this.#queue.owner,
+      now: this.#deps.clock.now(),
+      uptime: uptime(),
+      longest: this.#queue.settings.maximalBackoffTime,
+    });
     for (const id of due) await this.#tell(id);
   }
 

@@ -1,4 +1,4 @@
-import type { Claim, Claimed, Finish, Lease, LeasedJob, NewRows, NoticesDue } from './engine.ts';
+import type { Claim, Claimed, Finish, Lease, LeasedJob, NewRows, NoticesDue, SweepRequest } from './engine.ts';
 import type { QueueId } from './queue.ts';
 import type { SpoolSource } from './spool.ts';
 import type { Notice } from './tables/recipient.ts';
@@ -17,7 +17,7 @@ export interface Operations {
   };
   beat: { ask: { worker: WorkerRow; isNew: boolean }; answer: boolean };
   leave: { ask: { owner: string }; answer: undefined };
-  sweep: { ask: { owner: string; now: number }; answer: QueueId[] };
+  sweep: { ask: SweepRequest; answer: QueueId[] };
   removeOrphans: { ask: { now: number }; answer: number };
   flush: { ask: { id: string | null }; answer: number };
   flushDestination: { ask: { destination: string }; answer: number };

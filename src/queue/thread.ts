@@ -194,7 +194,7 @@ function perform({ ask, size, copy }: Step): unknown {
     case 'leave':
       return engine.leave(ask.ask.owner);
     case 'sweep':
-      return engine.sweep(ask.ask.owner, ask.ask.now);
+      return engine.sweep(ask.ask);
     case 'removeOrphans':
       return engine.removeOrphans(ask.ask.now);
     case 'flush':

@@ -1,4 +1,6 @@
 import { accountingTests } from './accounting.ts';
+import { clockTests } from './clock.ts';
+import { crowdTests } from './crowd.ts';
 import { crowdedMailboxTests } from './crowded-mailbox.ts';
 import { damageTests } from './damage.ts';
 import { deepQueueTests } from './deep-queue.ts';
@@ -29,6 +31,8 @@ export const faultTests: readonly FaultTest[] = [
   ...damageTests,
   ...processTests,
   ...scarceTests,
+  ...crowdTests,
+  ...clockTests,
   ...resourceTests,
   ...smugglingTests,
   ...startTlsTests,

@@ -16,6 +16,7 @@ export function destinationTable(db: Database) {
     ON CONFLICT (name) DO UPDATE SET blocked_until = excluded.blocked_until, failures = excluded.failures, reply = excluded.reply`);
   const remove = db.prepare<[string]>('DELETE FROM destination WHERE name = ?');
   const clear = db.prepare('UPDATE destination SET blocked_until = 0');
+  const bringForward = db.prepare<[number, number]>('UPDATE destination SET blocked_until = ? WHERE blocked_until > ?');
   const old = db.prepare<[number]>('DELETE FROM destination WHERE blocked_until < ?');
   const all = db.prepare<[], DestinationRow>('SELECT * FROM destination ORDER BY name LIMIT 10000');
   return {
@@ -24,6 +25,8 @@ export function destinationTable(db: Database) {
     remove: (name: string): boolean => remove.run(name).changes === 1,
     /** Lets all be tried at once. */
     unblock: (): void => void clear.run(),
+    /** Those that would be blocked until after `latest`. */
+    bringForward: (to: number, latest: number): void => void bringForward.run(to, latest),
     removeOld: (before: number): void => void old.run(before),
     all: () => all.all(),
   };

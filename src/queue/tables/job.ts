@@ -64,6 +64,7 @@ export function jobTable(db: Database) {
     SELECT id, destination, sender FROM job WHERE state = 1 AND due <= ? ORDER BY due LIMIT ?`);
   const promote = db.prepare<{ id: number; destination: string; sender: string }>(`
     UPDATE job SET state = 0, rank = 1 + ${turn(':destination', ':sender')} WHERE id = :id`);
+  const bringForward = db.prepare<[number, number]>('UPDATE job SET due = ? WHERE state = 1 AND due > ?');
   const nextDue = db.prepare<[], number | null>('SELECT min(due) FROM job WHERE state = 1').pluck();
   const expired = db.prepare<[number, number], JobRow>('SELECT * FROM job WHERE state IN (0, 1) AND expires <= ? LIMIT ?');
   const late = db.prepare<[number, number], JobRow>('SELECT * FROM job WHERE warn_at <= ? ORDER BY warn_at LIMIT ?');
@@ -111,6 +112,8 @@ export function jobTable(db: Database) {
       for (const row of rows) promote.run(row);
       return rows.length;
     },
+    /** Jobs that would wait until after `latest`. */
+    bringForward: (to: number, latest: number): void => void bringForward.run(to, latest),
     nextDue: (): number | null => nextDue.get() ?? null,
     expired: (now: number, limit: number) => expired.all(now, limit),
     late: (now: number, limit: number) => late.all(now, limit),

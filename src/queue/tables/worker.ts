@@ -5,6 +5,7 @@ export interface WorkerRow {
   readonly pid: number;
   /** When the process began, as the system counts it: a pid may be used again. */
   readonly started: string;
+  /** Of the machine's run, milliseconds. */
   readonly until: number;
 }
 
