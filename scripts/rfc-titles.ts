@@ -149,4 +149,5 @@ export const documents: Readonly<Record<number, Coverage>> = {
   9586: ['IMAP Extension for Using and Returning Unique Identifiers Only'],
   9590: ['IMAP Extension for Returning Mailbox METADATA in Extended LIST'],
   9715: ['IP Fragmentation Avoidance in DNS over UDP'],
+  10022: ['IMAP UIDBATCHES Extension'],
 };

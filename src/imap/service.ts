@@ -1,3 +1,4 @@
+import { CommandWatch } from '../net/command-watch.ts';
 import type { Connection } from '../net/connection.ts';
 import { OpenSessions } from '../net/open-sessions.ts';
 import { type ImapDeps, Session } from './session.ts';
@@ -13,11 +14,12 @@ export interface ImapService {
 
 export function imapService(settings: ImapSettings, deps: ImapDeps): ImapService {
   const open = new OpenSessions();
+  const watching = { watch: new CommandWatch('imap'), ...deps };
   return {
     get sessions() {
       return open.size;
     },
-    handle: (connection) => open.serve(connection, () => new Session(connection, settings, deps)),
+    handle: (connection) => open.serve(connection, () => new Session(connection, settings, watching)),
     close: (deadlineMs) => open.close(deadlineMs),
   };
 }

@@ -1,5 +1,5 @@
 import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type ImapClient, type ImapServer, imapServer } from '../../test/support/imap.ts';
 import { crowd } from '../../test/support/time.ts';
 
@@ -331,6 +331,39 @@ it('compresses both ways', async () => {
   deflate.flush(constants.Z_SYNC_FLUSH);
   await done;
   expect(text).toContain('y NO [COMPRESSIONACTIVE]');
+});
+
+it.each([
+  ['flushed', false],
+  ['ended', true],
+])('is plain again after UNAUTHENTICATE, the client having %s its stream. RFC 8437 4.1', async (_, ends) => {
+  await start();
+  const c = await client('ann');
+  await c.ok('COMPRESS DEFLATE');
+  const [deflate, inflate] = [createDeflateRaw(), createInflateRaw()];
+  c.socket.removeAllListeners('data');
+  const raw: Buffer[] = [];
+  let text = '';
+  const unauthenticated = new Promise<void>((resolve) => {
+    inflate.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      if (text.includes('z OK')) resolve();
+    });
+  });
+  c.socket.on('data', (chunk) => {
+    const octets = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, 'latin1');
+    if (text.includes('z OK')) raw.push(octets);
+    else inflate.write(octets);
+  });
+  deflate.on('data', (chunk: Buffer) => c.socket.write(chunk));
+  if (ends) deflate.end('z UNAUTHENTICATE\r\n');
+  else {
+    deflate.write('z UNAUTHENTICATE\r\n');
+    deflate.flush(constants.Z_SYNC_FLUSH);
+  }
+  await unauthenticated;
+  c.socket.write('y LOGIN ann secret\r\nx NOOP\r\n');
+  await vi.waitFor(() => expect(Buffer.concat(raw).toString()).toMatch(/y OK .*\r\nx OK NOOP/s));
 });
 
 it('speaks modified UTF-7, and UTF-8 once enabled', async () => {

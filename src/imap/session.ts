@@ -5,6 +5,7 @@ import type { Staged } from '../base/staging.ts';
 import type { Account, DirectorySource } from '../directory/directory.ts';
 import type { Sharing } from '../directory/sharing.ts';
 import { Fault } from '../mail/fault.ts';
+import type { CommandWatch } from '../net/command-watch.ts';
 import type { Connection } from '../net/connection.ts';
 import type { MailStore } from '../store/store.ts';
 import { capabilityList } from './capability.ts';
@@ -22,7 +23,6 @@ import { sendUpdates } from './updates.ts';
 import { UserMail } from './user-mail.ts';
 import type { View } from './view.ts';
 
-const progressInterval = 10_000;
 /** Commands that may speak of mailboxes of others without naming one. */
 const asksAll = /^(?:LIST|LSUB|NOTIFY|ESEARCH)$/;
 
@@ -39,6 +39,8 @@ export interface ImapDeps {
   readonly authenticator: Authenticator;
   readonly log: Log;
   readonly clock: Clock;
+  /** Looks over commands that take long. */
+  readonly watch?: CommandWatch;
   /** Heard of every fault that nobody expected. */
   readonly onBug?: (error: unknown) => void;
 }
@@ -248,7 +250,7 @@ export class Session {
   /** Runs one command and answers it: the one place where a Fault becomes a reply. */
   async execute({ tag, name, text, at, messages }: Incoming): Promise<void> {
     this.busy = true;
-    const progress = name === 'IDLE' ? undefined : setInterval(() => this.#stillBusy(tag), progressInterval);
+    const answered = name === 'IDLE' ? undefined : this.#watch(tag, name);
     try {
       await this.notifier?.settled();
       const row = this.row(name);
@@ -271,7 +273,7 @@ export class Session {
     } catch (error) {
       await this.#refuse(tag, error);
     } finally {
-      clearInterval(progress);
+      answered?.();
       this.busy = false;
       this.incoming = [];
       for (const message of [...messages, ...this.made.splice(0)]) await message.discard();
@@ -293,6 +295,17 @@ export class Session {
    */
   #takeBackModSeq(): void {
     if (this.view?.hasGone && this.enabled.has('QRESYNC')) this.out.untagged(`OK [HIGHESTMODSEQ ${this.view.toldModSeq}] Up to here.`);
+  }
+
+  #watch(tag: string, name: string): (() => void) | undefined {
+    return this.deps.watch?.begin({
+      name,
+      log: this.log,
+      connection: this.connection,
+      state: () => this.state,
+      on: name === 'LOGIN' || name === 'AUTHENTICATE' ? 'auth' : 'store',
+      progress: () => this.#stillBusy(tag),
+    });
   }
 
   /** So that nobody takes a long command for a dead server. RFC 9585 */

@@ -229,6 +229,12 @@ export class Connection {
     return this.#output.size + this.#compressing + this.#socket.writableLength;
   }
 
+  /** What of the client the session waits for: that it takes what was written, or that it says more; null where it does not. */
+  get waitsFor(): 'output' | 'input' | null {
+    if (this.#drained.length > 0) return 'output';
+    return this.#wake === null ? null : 'input';
+  }
+
   /** Waits where more than the high-water mark is pending. @throws Fault timedOut when the client takes nothing, unavailable when it is gone */
   async drain(): Promise<void> {
     if (!(await this.#settled())) throw new Fault('unavailable', 'connection lost');
@@ -286,6 +292,24 @@ export class Connection {
       else this.destroy();
     });
     if (early.length > 0) this.#inflate.write(early);
+  }
+
+  /**
+   * `reply` is the last that is deflated; what follows is plain, both ways. Where the client ended its stream with the command
+   * or only flushed it makes no difference; what it sent after it without waiting is lost with the connection. RFC 8437 4.1
+   */
+  async uncompress(reply: string): Promise<void> {
+    const [deflate, inflate] = [this.#deflate, this.#inflate];
+    if (deflate === null || inflate === null) throw new Fault('badSequence', 'not compressed');
+    inflate.removeAllListeners();
+    inflate.on('error', () => {});
+    inflate.close();
+    this.#inflate = null;
+    this.#ended = this.#inputEnded;
+    this.#resume();
+    this.#flush();
+    await new Promise<void>((resolve) => deflate.once('close', resolve).once('end', resolve).end(reply));
+    this.#deflate = null;
   }
 
   /** Sends what is pending, then closes. A reader sees the end of input. */

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { CommandWatch } from '../net/command-watch.ts';
 import type { Connection } from '../net/connection.ts';
 import { Listings } from './listing.ts';
 import { Session, type SessionDeps } from './session.ts';
@@ -6,7 +7,7 @@ import type { Pop3Settings } from './settings.ts';
 import { defaultTexts } from './texts/index.ts';
 import { uidlFormatOf } from './uidl.ts';
 
-export type Pop3Deps = Omit<SessionDeps, 'listings'>;
+export type Pop3Deps = Omit<SessionDeps, 'listings' | 'watch'>;
 
 export interface Pop3Service {
   /** Serves a client to its end. */
@@ -23,13 +24,14 @@ export interface Pop3Service {
 /** @throws RangeError for a bad `uidlFormat` */
 export function pop3Service(settings: Pop3Settings, deps: Pop3Deps): Pop3Service {
   const listings = new Listings();
+  const watch = new CommandWatch('pop3');
   const running = new Map<Session, Promise<void>>();
   let inForce = settings;
   let uidlFormat = uidlFormatOf(settings.uidlFormat);
   let closed = false;
   return {
     async handle(connection) {
-      const session = new Session(connection, inForce, uidlFormat, { ...deps, listings });
+      const session = new Session(connection, inForce, uidlFormat, { ...deps, listings, watch });
       const done = session.run();
       running.set(session, done);
       if (closed) session.close();

@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts';
 import { bugs } from '../base/metrics.ts';
 import type { Account } from '../directory/directory.ts';
 import { Fault } from '../mail/fault.ts';
+import type { CommandWatch } from '../net/command-watch.ts';
 import type { Connection } from '../net/connection.ts';
 import type { MailStore } from '../store/store.ts';
 import type { State } from './command.ts';
@@ -27,6 +28,7 @@ export interface SessionDeps {
   readonly authenticator: Authenticator;
   readonly store: MailStore;
   readonly listings: Listings;
+  readonly watch: CommandWatch;
   readonly log: Log;
 }
 
@@ -45,6 +47,7 @@ export class Session {
   readonly #settings: Pop3Settings;
   readonly #store: MailStore;
   readonly #listings: Listings;
+  readonly #watch: CommandWatch;
   readonly #log: Log;
   readonly #started = performance.now();
   #over = false;
@@ -63,6 +66,7 @@ export class Session {
     this.#settings = settings;
     this.#store = deps.store;
     this.#listings = deps.listings;
+    this.#watch = deps.watch;
     this.#log = deps.log.child({ service: 'pop3', session: connection.id, remote_address: connection.remoteAddress });
   }
 
@@ -240,17 +244,21 @@ export class Session {
     }
     if (line === null) return false;
     this.#busy = true;
+    let answered: (() => void) | undefined;
     try {
       const { keyword, argument } = commandLine(line);
       const command = commandNamed(keyword);
       if (command === undefined) throw new Fault('unknownCommand');
       if (!command.states.includes(this.state)) throw new Fault('badSequence', keyword);
+      const on = this.maildrop === null ? 'auth' : 'store';
+      answered = this.#watch.begin({ name: keyword, log: this.#log, connection: this.connection, state: () => this.state, on });
       await command.run(argument, this);
       this.#failures = 0;
     } catch (error) {
       if (this.connection.destroyed) throw error;
       this.#failed(error);
     } finally {
+      answered?.();
       this.#busy = false;
     }
     return true;

@@ -2,12 +2,13 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import type { Authenticator } from '../../src/auth/authenticator.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { silentLog } from '../../src/base/log.ts';
+import { type Log, silentLog } from '../../src/base/log.ts';
 import type { Account } from '../../src/directory/directory.ts';
 import { imapService } from '../../src/imap/service.ts';
 import { type ImapSettings, imapDefaults } from '../../src/imap/settings.ts';
 import { Fault } from '../../src/mail/fault.ts';
 import type { AccountId } from '../../src/mail/numbers.ts';
+import type { CommandWatch } from '../../src/net/command-watch.ts';
 import { Connection } from '../../src/net/connection.ts';
 import type { TlsContexts } from '../../src/net/tls.ts';
 import type { MailStore } from '../../src/store/store.ts';
@@ -31,6 +32,8 @@ export async function imapServer(
     readonly tls?: TlsContexts;
     readonly home?: string;
     readonly plaintext?: boolean;
+    readonly watch?: CommandWatch;
+    readonly log?: Log;
   } = {},
 ): Promise<ImapServer> {
   const bugs: unknown[] = [];
@@ -59,7 +62,14 @@ export async function imapServer(
   };
   const service = imapService(
     { ...imapDefaults, hostname: 'mail.example.com', stagingDir: tmpdir(), ...options.settings },
-    { store: options.store ?? memoryStore(), authenticator, log: silentLog, clock: systemClock, onBug: (error) => bugs.push(error) },
+    {
+      store: options.store ?? memoryStore(),
+      authenticator,
+      log: options.log ?? silentLog,
+      clock: systemClock,
+      onBug: (error) => bugs.push(error),
+      ...(options.watch === undefined ? {} : { watch: options.watch }),
+    },
   );
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     void service.handle(new Connection(socket, { tls: options.tls ?? null, log: silentLog }));

@@ -1,10 +1,10 @@
-import { Fault } from '../../mail/fault.ts';
 import { command } from '../command.ts';
+import { CodedFault } from '../faults.ts';
 
 /** Smaller batches than this are not worth asking for. */
 const smallest = 500;
 
-/** Cuts the mailbox into UID ranges of so many messages each, the newest first. draft-ietf-mailmaint-imap-uidbatches 3.1. Not announced: docs/decisions/0013. */
+/** Cuts the mailbox into UID ranges of so many messages each, the newest first. RFC 10022 3.1. Not announced: docs/decisions/0013. */
 export const uidBatches = command({
   name: 'UIDBATCHES',
   states: ['selected'],
@@ -18,7 +18,8 @@ export const uidBatches = command({
       from = line.nzNumber();
       line.expect(':');
       to = line.nzNumber();
-      if (to < from) throw new Fault('syntax', 'batches from low to high');
+      // RFC 10022 3.1.5
+      if (to < from) throw new CodedFault('syntax', 'CLIENTBUG', 'batches from low to high');
     }
     line.end();
     return { size, from, to };

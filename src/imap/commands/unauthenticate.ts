@@ -1,4 +1,4 @@
-import { command, noArguments } from '../command.ts';
+import { alreadyAnswered, command, noArguments } from '../command.ts';
 
 /** Back to the state after the greeting, under the same TLS. RFC 8437 3 */
 export const unauthenticate = command({
@@ -8,11 +8,13 @@ export const unauthenticate = command({
   updates: 'none',
   parse: noArguments,
 
-  run(_, session) {
-    // Everything but TLS ought to end, and deflated input cannot be told from what follows it.
-    if (session.connection.compressed) return { no: '[CANNOT] Not while compression is active' };
+  async run(_, session) {
     session.forget();
     session.expectLogin();
-    return;
+    const { connection, out, tag } = session;
+    if (!connection.compressed) return;
+    out.flush();
+    await connection.uncompress(`${tag} OK UNAUTHENTICATE completed.\r\n`);
+    return alreadyAnswered;
   },
 });
