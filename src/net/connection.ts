@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
-import type { Log } from '../base/log.ts';
 import { Fault } from '../mail/fault.ts';
+import type { ConnectionOptions, ReadLineOptions } from './connection-options.ts';
 import { Deadline } from './deadline.ts';
 import { handshake, type TlsInfo } from './handshake.ts';
 import { InputBuffer } from './input-buffer.ts';
 import { normalAddress } from './networks.ts';
 import { OutputBatch } from './output-batch.ts';
-import type { TlsContexts } from './tls.ts';
 
+export type { ConnectionOptions, ReadLineOptions } from './connection-options.ts';
 export type { TlsInfo } from './handshake.ts';
 
 /** Octets read ahead of the session before the socket is paused. */
@@ -23,21 +23,6 @@ const skipLimit = 1 << 20;
 const writeTimeout = 5 * 60_000;
 /** How long a client that was said goodbye may keep its side open. */
 const lingerTimeout = 5_000;
-
-export interface ConnectionOptions {
-  readonly tls: TlsContexts | null;
-  readonly log: Log;
-  /** Where the client and we are, when a proxy said so. */
-  readonly remote?: { readonly address: string; readonly port: number };
-  readonly local?: { readonly address: string; readonly port: number };
-  /** Milliseconds. */
-  readonly handshakeTimeout?: number;
-}
-
-export interface ReadLineOptions {
-  /** Also ends a line at LF without CR (a lenient protocol). Otherwise a bare LF is part of the line. */
-  readonly bareLf?: boolean;
-}
 
 /**
  * One client's socket, in the clear or under TLS. Lines, counted octets and chunks come out in the order they came in;
