@@ -9,6 +9,8 @@ export interface SinkScript {
   extensions?: string[];
   /** By verb (`MAIL`, `RCPT`, `DATA`, `TEXT` for the reply to the text), in place of 250 or 354. null: say nothing from now on. `reset`: cut the connection. */
   on?: (verb: string, line: string, session: number) => string | null | undefined;
+  /** Milliseconds between the octets of what it says: 0 sends each in a packet of its own. */
+  octetPause?: number;
   /** Cut the connection after this many octets of text. */
   resetInText?: number;
   /** Speak LMTP: a reply for each recipient. */
@@ -63,8 +65,19 @@ export async function startSink(script: SinkScript = {}, address = '127.0.0.1', 
       if (reply === null) mute = true;
       if (mute) return;
       if (reply === 'reset') socket.resetAndDestroy?.();
+      else if (sink.script.octetPause !== undefined) drip(Buffer.from(`${reply}\r\n`, 'latin1'), sink.script.octetPause);
       else if (!socket.destroyed) socket.write(`${reply}\r\n`);
       if (reply?.startsWith('421') === true) socket.end();
+    };
+    const dripping: number[] = [];
+    const drip = (octets: Buffer, pause: number): void => {
+      if (dripping.push(...octets) > octets.length) return;
+      const next = (): void => {
+        if (socket.destroyed || dripping.length === 0) return;
+        socket.write(Buffer.from([dripping.shift()!]));
+        setTimeout(next, pause);
+      };
+      next();
     };
     const answer = (verb: string, line: string, good: string): boolean => {
       const own = sink.script.on?.(verb, line, session);
