@@ -8,7 +8,7 @@ import type { SettingName } from './config/settings.ts';
 import { demoAccounts } from './demo.ts';
 import { exitOfErrno, failureOf, StartFailure, startExit } from './failure.ts';
 import { become, type Identity, identityOf, ownFolder } from './privileges.ts';
-import { directorySlice } from './slices.ts';
+import { directorySlice, mailRoot } from './slices.ts';
 import { type BoundListener, bindListeners } from './sockets.ts';
 
 /** What had to be done while the process could still do everything. */
@@ -27,8 +27,7 @@ export function prepare({ config, where }: Loaded, log: Log, workers = config.wo
   if (config.run_as !== '' && !isRoot) checkAlready(identityOf(config.run_as, where('run_as')), where('run_as'));
 
   folder('data_dir', config.data_dir, identity, where);
-  const home = config['mail.home'];
-  folder('mail.home', home.slice(0, home.lastIndexOf('/', home.indexOf('%'))), identity, where);
+  folder('mail.home', mailRoot(config), identity, where);
   const tls = readTls({ config, where }, identity);
   const bound = bindListeners(config, where, workers);
   if (identity !== null) become(identity);

@@ -1,6 +1,6 @@
 // What each room is told: the configuration's names become the room's own.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { AuthSettings } from '../auth/create.ts';
 import type { DirectorySettings } from '../directory/open.ts';
 import { type ImapSettings, imapDefaults } from '../imap/settings.ts';
@@ -27,9 +27,18 @@ export const directorySlice = (config: Config): DirectorySettings => ({
   recipientDelimiter: config['mail.recipient_delimiter'],
 });
 
+/** The part of `mail.home` that all accounts share. */
+export const mailRoot = (config: Config): string => {
+  const home = config['mail.home'];
+  const escape = home.indexOf('%');
+  return escape === -1 ? dirname(home) : home.slice(0, home.lastIndexOf('/', escape));
+};
+
 export const storeSlice = (config: Config): StoreSettings => ({
   ...storeDefaults,
   maildir: config['mail.maildir'],
+  ballast: join(mailRoot(config), '.postcote-ballast'),
+  ballastSize: config['mail.ballast'],
   openAccounts: Math.min(storeDefaults.openAccounts, descriptorRoom().accounts),
 });
 

@@ -6,6 +6,7 @@ import { Fault } from '../mail/fault.ts';
 import type { MailboxId, ModSeq } from '../mail/numbers.ts';
 import { Account } from './account.ts';
 import { appendRequest } from './append-request.ts';
+import { Ballast } from './ballast.ts';
 import { inProcessFeed } from './change-feed.ts';
 import { Reader } from './reader.ts';
 import type { StoreSettings } from './settings.ts';
@@ -40,6 +41,7 @@ class MaildirStore implements MailStore {
   readonly #log: Log;
   readonly #feed: ChangeFeed;
   readonly #threads: StoreThreads;
+  readonly #ballast: Ballast;
   readonly #entries = new Map<string, Entry>();
   #readers = 0;
   #clock = 0;
@@ -48,6 +50,7 @@ class MaildirStore implements MailStore {
     this.#settings = settings;
     this.#log = log;
     this.#feed = feed;
+    this.#ballast = new Ballast(settings, log);
     this.#threads = new StoreThreads(settings, {
       log,
       eager,
@@ -101,6 +104,7 @@ class MaildirStore implements MailStore {
     }
     this.#entries.clear();
     await this.#threads.close();
+    await this.#ballast.close();
   }
 
   #reader(entry: Entry): Reader {

@@ -10,6 +10,12 @@ export interface StoreSettings {
   readonly mailboxes: readonly (readonly [name: string, specialUse: string])[];
   /** Octets that must stay free on the disk for new mail to be taken; 0 = no check. */
   readonly minFree: number;
+  /** A file beside the accounts' homes that takes up room until a full disk needs it; '' = none. */
+  readonly ballast: string;
+  /** Octets of it; 0 = none. */
+  readonly ballastSize: number;
+  /** Milliseconds between looks at whether there is room to make it. */
+  readonly ballastInterval: number;
   /** Mailboxes an account may have. */
   readonly mailboxLimit: number;
 }
@@ -26,5 +32,8 @@ export const storeDefaults: StoreSettings = {
     ['Archive', '\\Archive'],
   ],
   minFree: 16 << 20,
+  ballast: '',
+  ballastSize: 64 << 20,
+  ballastInterval: 60_000,
   mailboxLimit: 10_000,
 };

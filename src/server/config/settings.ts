@@ -93,6 +93,7 @@ export const settings = {
     known: 'quota_storage_size',
     rfc: 'RFC 9208 5.1',
   }),
+  'mail.ballast': row(size, 64 << 20, 'Room that a file keeps for expunging mail from a full disk; 0 = none.'),
   'mail.recipient_delimiter': row(text, '+', 'Characters that separate a local part from its detail (`user+detail`); "" = none.', {
     rfc: 'RFC 5233 1',
   }),

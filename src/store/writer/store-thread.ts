@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, unlinkSync } from 'node:fs';
 import { openFolder, syncAll } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import { isFull, sqliteFault } from '../../db/open.ts';
@@ -26,6 +26,9 @@ const burstLimit = 128;
 const settleDelay = 300;
 /** Milliseconds without requests after which words are put into the search index without pause; before, a slice now and then. */
 const wordsDelay = 1000;
+
+/** What a full disk must not keep from being done: it needs a little room and gives back more. */
+const makesRoom: ReadonlySet<CommandName> = new Set(['expunge', 'store', 'move', 'delete']);
 
 type Kind = 'batch' | 'alone';
 
@@ -273,14 +276,26 @@ export class StoreThread {
     }
   }
 
-  /** With another index than the one it met: that was replaced, or it is damaged and set aside now. */
+  /** With another index than the one it met, which was replaced or is set aside now; or with room on the disk, made for it. */
   #isWorthAnotherTry({ request, held, outcome }: Piece): boolean {
     const error = outcome?.error;
     if (error instanceof StaleIndex) return true;
-    if (error === undefined || !isBroken(error)) return false;
-    this.#drop(held, error);
-    if (this.#tried.has(request)) return false;
+    if (error === undefined) return false;
+    const isFirst = !this.#tried.has(request);
     this.#tried.add(request);
+    if (error instanceof Fault && error.kind === 'storageFull') return isFirst && makesRoom.has(request.command) && this.#releaseBallast();
+    if (!isBroken(error)) return false;
+    this.#drop(held, error);
+    return isFirst;
+  }
+
+  #releaseBallast(): boolean {
+    try {
+      unlinkSync(this.#settings.ballast);
+    } catch {
+      return false;
+    }
+    this.#log.warn({}, `the disk is full: ${this.#settings.ballast} was removed so that mail can be expunged`);
     return true;
   }
 
