@@ -1,3 +1,4 @@
+import { inSlices } from '../base/slices.ts';
 import type { MailboxId } from '../mail/numbers.ts';
 import { comparator, type SortCriterion, type SortItem, type SortKey, sortMessages } from '../mail/sort.ts';
 import type { AccountStore } from '../store/store.ts';
@@ -15,7 +16,8 @@ export async function sorted(
   criteria: readonly SortCriterion[],
   scores: ReadonlyMap<number, number> | null = null,
 ): Promise<readonly number[]> {
-  return sortMessages(await mail.sortItems(id, uids, needsText(criteria)), criteria, scores ?? undefined).map((item) => item.uid);
+  const items = await mail.sortItems(id, uids, needsText(criteria));
+  return (await inSlices(sortMessages(items, criteria, scores ?? undefined))).map((item) => item.uid);
 }
 
 /**

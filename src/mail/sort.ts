@@ -1,3 +1,4 @@
+import { type Sliced, sliceSort } from '../base/slices.ts';
 import type { SortKeys } from './mime/part.ts';
 
 export type SortKey = 'arrival' | 'cc' | 'date' | 'from' | 'size' | 'subject' | 'to' | 'displayfrom' | 'displayto' | 'relevancy';
@@ -54,6 +55,6 @@ export function comparator(criteria: readonly SortCriterion[], scores: Scores = 
   };
 }
 
-export function sortMessages(items: readonly SortItem[], criteria: readonly SortCriterion[], scores?: Scores): SortItem[] {
-  return [...items].sort(comparator(criteria, scores));
+export function sortMessages(items: readonly SortItem[], criteria: readonly SortCriterion[], scores?: Scores): Sliced<SortItem[]> {
+  return sliceSort(items, comparator(criteria, scores));
 }

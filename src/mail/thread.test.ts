@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runs } from '../../test/support/runs.ts';
+import { atOnce } from '../base/slices.ts';
 import { messageFacts } from './mime/facts.ts';
 import { sortMessages } from './sort.ts';
 import { formatThreads, type ThreadItem, type ThreadNode, thread } from './thread.ts';
@@ -12,7 +13,7 @@ const item = (uid: number, header: string, internalDate = uid * 1000) => ({
   keys: messageFacts(Buffer.from(`${header}\n\n`)).sortKeys,
 });
 const threads = (items: ThreadItem[], algorithm: 'references' | 'refs' | 'orderedsubject' = 'references') =>
-  formatThreads(thread(items, algorithm), (uid) => uid);
+  atOnce(formatThreads(atOnce(thread(items, algorithm)), (uid) => uid));
 const ref = (id: string, ...refs: string[]): string =>
   `Message-ID: <${id}@b>${refs.length === 0 ? '' : `\nReferences: ${refs.map((one) => `<${one}@b>`).join(' ')}`}`;
 
@@ -80,9 +81,11 @@ describe('thread', () => {
             }
           };
           walk(
-            thread(
-              headers.map((text, i) => item(i + 1, text)),
-              algorithm,
+            atOnce(
+              thread(
+                headers.map((text, i) => item(i + 1, text)),
+                algorithm,
+              ),
             ),
           );
           expect(found.sort((a, b) => a - b)).toEqual(headers.map((_, i) => i + 1));
@@ -95,6 +98,39 @@ describe('thread', () => {
   it('follows a chain of 20,000 replies', () => {
     const items = Array.from({ length: 20_000 }, (_, i) => item(i + 1, i === 0 ? ref('m0') : ref(`m${i}`, `m${i - 1}`)));
     expect(threads(items)).toMatch(/^\(1 2 3 .* 20000\)$/);
+  });
+});
+
+describe('slices', () => {
+  it.each(['references', 'refs', 'orderedsubject'] as const)('of %s look at a bounded number of messages', (algorithm) => {
+    let looked = 0;
+    let most = 0;
+    const empty = item(1, '').keys;
+    const keysOf = (n: number): ThreadItem['keys'] => ({
+      ...empty,
+      sent: ((n * 7919) % 30_011) * 1000,
+      subject: `S${n % 5000}`,
+      messageId: `<m${n}@b>`,
+      references: n % 5 === 0 ? [] : [`<m${n - 1}@b>`],
+    });
+    const items = Array.from({ length: 30_000 }, (_, n) => {
+      const keys = keysOf(n);
+      return {
+        uid: n + 1,
+        internalDate: n,
+        get keys() {
+          looked++;
+          return keys;
+        },
+      };
+    });
+    const work = thread(items, algorithm);
+    for (let step = work.next(); step.done !== true; step = work.next()) {
+      most = Math.max(most, looked);
+      looked = 0;
+    }
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThan(12_000);
   });
 });
 
@@ -113,6 +149,6 @@ describe('sort', () => {
     ],
     [[{ key: 'date' as const, reverse: true }], [9, 8, 7, 6, 5, 4, 3, 2, 1]],
   ])('by %j', (criteria, expected) => {
-    expect(sortMessages(items, criteria).map(({ uid }) => uid)).toEqual(expected);
+    expect(atOnce(sortMessages(items, criteria)).map(({ uid }) => uid)).toEqual(expected);
   });
 });

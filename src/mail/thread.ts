@@ -1,3 +1,4 @@
+import { type Sliced, sliceSort } from '../base/slices.ts';
 import type { SortKeys } from './mime/part.ts';
 import { sentDate } from './sort.ts';
 
@@ -16,22 +17,32 @@ export interface ThreadNode {
   readonly children: readonly ThreadNode[];
 }
 
-/** Threads of messages given in mailbox order. RFC 5256 3 */
-export function thread(items: readonly ThreadItem[], algorithm: ThreadAlgorithm): ThreadNode[] {
+/** Messages worked on between two yields. */
+const step = 512;
+
+/** Threads of messages given in mailbox order, in slices. RFC 5256 3 */
+export function thread(items: readonly ThreadItem[], algorithm: ThreadAlgorithm): Sliced<ThreadNode[]> {
   return algorithm === 'orderedsubject' ? orderedSubject(items) : references(items, algorithm === 'references');
 }
 
 /** By base subject, then sent date: the first is the root, all others its children. RFC 5256 3, ORDEREDSUBJECT */
-function orderedSubject(items: readonly ThreadItem[]): ThreadNode[] {
+function* orderedSubject(items: readonly ThreadItem[]): Sliced<ThreadNode[]> {
   const groups = new Map<string, ThreadItem[]>();
+  let n = 0;
   for (const item of items) {
+    if (++n % step === 0) yield;
     const group = groups.get(item.keys.subject);
     if (group === undefined) groups.set(item.keys.subject, [item]);
     else group.push(item);
   }
-  const threads = [...groups.values()].map((group) => group.sort(byDate));
-  threads.sort((a, b) => byDate(a[0]!, b[0]!));
-  return threads.map(([first, ...rest]) => ({ uid: first!.uid, children: rest.map(({ uid }) => ({ uid, children: [] })) }));
+  const threads: ThreadItem[][] = [];
+  for (const group of groups.values()) threads.push(group.length > 1 ? yield* sliceSort(group, byDate) : group);
+  const nodes: ThreadNode[] = [];
+  for (const [first, ...rest] of yield* sliceSort(threads, (a, b) => byDate(a[0]!, b[0]!))) {
+    if (nodes.length % step === 0) yield;
+    nodes.push({ uid: first!.uid, children: rest.map(({ uid }) => ({ uid, children: [] })) });
+  }
+  return nodes;
 }
 
 function byDate(a: ThreadItem, b: ThreadItem): number {
@@ -55,23 +66,23 @@ const blank = (item: ThreadItem | null): Node => ({ item, parent: null, count: 0
  * REFERENCES; numbers of steps as in RFC 5256 3. REFS leaves out step 5 and orders threads by their newest internal date
  * (draft-ietf-morg-inthread 3). No recursion: a thread may be as deep as the mailbox is long.
  */
-function references(items: readonly ThreadItem[], mergeSubjects: boolean): ThreadNode[] {
-  const all = linked(items);
+function* references(items: readonly ThreadItem[], mergeSubjects: boolean): Sliced<ThreadNode[]> {
+  const all = yield* linked(items);
   const roots: Node[] = [];
   for (const node of all) (node.parent === null ? roots : node.parent.children).push(node);
-  let top = pruned(roots);
-  const bottomUp = postOrder(top);
-  for (const node of bottomUp) settle(node);
-  if (!mergeSubjects) return output(byNewest(top, bottomUp));
-  top.sort(bySiblingDate);
-  top = merged(top);
-  for (const node of postOrder(top)) settle(node);
-  top.sort(bySiblingDate);
-  return output(top);
+  yield;
+  let top = yield* pruned(roots);
+  const bottomUp = yield* postOrder(top);
+  yield* settleAll(bottomUp);
+  if (!mergeSubjects) return yield* output(yield* byNewest(top, bottomUp));
+  top = yield* sliceSort(top, bySiblingDate);
+  top = yield* merged(top);
+  yield* settleAll(yield* postOrder(top));
+  return yield* output(yield* sliceSort(top, bySiblingDate));
 }
 
 /** (1) Links by References and In-Reply-To. */
-function linked(items: readonly ThreadItem[]): Node[] {
+function* linked(items: readonly ThreadItem[]): Sliced<Node[]> {
   const nodes = new Map<string, Node>();
   const all: Node[] = [];
   const nodeOf = (id: string): Node => {
@@ -83,7 +94,9 @@ function linked(items: readonly ThreadItem[]): Node[] {
     }
     return node;
   };
+  let n = 0;
   for (const item of items) {
+    if (++n % step === 0) yield;
     const { messageId, references: ids } = item.keys;
     let node: Node | null = messageId === null ? null : nodeOf(messageId);
     // A missing id and the second use of one get a node of their own.
@@ -123,8 +136,10 @@ function reaches(node: Node, ancestor: Node): boolean {
 }
 
 /** (3) Takes out nodes without message; at the top one stays where it has several children. */
-function pruned(roots: Node[]): Node[] {
-  for (const node of postOrder(roots)) {
+function* pruned(roots: Node[]): Sliced<Node[]> {
+  let n = 0;
+  for (const node of yield* postOrder(roots)) {
+    if (++n % step === 0) yield;
     if (node.children.some((child) => child.item === null))
       node.children = node.children.flatMap((child) => (child.item === null ? child.children : [child]));
   }
@@ -132,11 +147,11 @@ function pruned(roots: Node[]): Node[] {
 }
 
 /** Every node after its children. */
-function postOrder(roots: readonly Node[]): Node[] {
+function* postOrder(roots: readonly Node[]): Sliced<Node[]> {
   const order: Node[] = [];
   const stack = [...roots];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    order.push(node);
+    if (order.push(node) % step === 0) yield;
     for (const child of node.children) stack.push(child);
   }
   return order.reverse();
@@ -155,6 +170,14 @@ function settle(node: Node): void {
   }
 }
 
+function* settleAll(nodes: readonly Node[]): Sliced<void> {
+  let n = 0;
+  for (const node of nodes) {
+    settle(node);
+    if (++n % step === 0) yield;
+  }
+}
+
 function bySiblingDate(a: Node, b: Node): number {
   return a.date - b.date || a.order - b.order;
 }
@@ -165,10 +188,12 @@ function speaker(root: Node): ThreadItem {
 }
 
 /** (5) Gathers threads of one base subject. */
-function merged(top: Node[]): Node[] {
+function* merged(top: Node[]): Sliced<Node[]> {
   const table = new Map<string, Node>();
   const isReply = (root: Node): boolean => speaker(root).keys.isReplyOrForward;
+  let n = 0;
   for (const root of top) {
+    if (++n % step === 0) yield;
     const { subject } = speaker(root).keys;
     if (subject === '') continue;
     const held = table.get(subject);
@@ -177,6 +202,7 @@ function merged(top: Node[]): Node[] {
   const gone = new Set<Node>();
   const dummies = new Map<Node, Node>();
   for (const root of top) {
+    if (++n % step === 0) yield;
     const { subject } = speaker(root).keys;
     const held = subject === '' ? undefined : table.get(subject);
     if (held === undefined || held === root || dummies.has(root)) continue;
@@ -202,20 +228,23 @@ function merged(top: Node[]): Node[] {
 }
 
 /** Threads by the newest internal date in each. */
-function byNewest(top: Node[], bottomUp: readonly Node[]): Node[] {
+function* byNewest(top: Node[], bottomUp: readonly Node[]): Sliced<Node[]> {
   const newest = new Map<Node, number>();
   for (const node of bottomUp) {
+    if (newest.size % step === 0) yield;
     let date = node.item?.internalDate ?? Number.NEGATIVE_INFINITY;
     for (const child of node.children) date = Math.max(date, newest.get(child)!);
     newest.set(node, date);
   }
-  return top.sort((a, b) => newest.get(a)! - newest.get(b)! || a.order - b.order);
+  return yield* sliceSort(top, (a, b) => newest.get(a)! - newest.get(b)! || a.order - b.order);
 }
 
-function output(top: readonly Node[]): ThreadNode[] {
+function* output(top: readonly Node[]): Sliced<ThreadNode[]> {
   const made = new Map<Node, ThreadNode>();
-  for (const node of postOrder(top))
+  for (const node of yield* postOrder(top)) {
+    if (made.size % step === 0) yield;
     made.set(node, { uid: node.item?.uid ?? null, children: node.children.map((child) => made.get(child)!) });
+  }
   return top.map((node) => made.get(node)!);
 }
 
@@ -226,12 +255,14 @@ function output(top: readonly Node[]): ThreadNode[] {
  *
  * RFC 5256 5. @param number what stands for a UID: itself or its sequence number
  */
-export function formatThreads(threads: readonly ThreadNode[], number: (uid: number) => number): string {
+export function* formatThreads(threads: readonly ThreadNode[], number: (uid: number) => number): Sliced<string> {
   const pieces: string[] = [];
+  let n = 0;
   const stack: (ThreadNode | ')')[] = [...threads].reverse();
   /** Whether the node that comes next continues a line of single children. */
   let inLine = false;
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if (++n % step === 0) yield;
     if (next === ')') {
       pieces.push(')');
       continue;

@@ -8,6 +8,8 @@ import { find } from './view.ts';
 
 /** Rows read at a step, and milliseconds the loop is held at a time. */
 const step = 500;
+/** Keys parsed between looks at the clock. */
+const itemStep = 64;
 const slice = 5;
 /** Messages whose text keys are kept, of all mailboxes together. */
 const keptTexts = 100_000;
@@ -151,7 +153,7 @@ export class MailboxKeys {
         if (keys === null) lookUp.push(uid);
         else items.push({ uid, internalDate: this.#internalDates[at]!, size: this.#sizes[at]!, keys });
       }
-      if (i % step === step - 1 && performance.now() - since > slice) {
+      if (i % itemStep === itemStep - 1 && performance.now() - since > slice) {
         await turn();
         since = performance.now();
       }

@@ -1,3 +1,4 @@
+import { inSlices } from '../../base/slices.ts';
 import { Fault } from '../../mail/fault.ts';
 import { formatThreads, type ThreadAlgorithm, thread as threads } from '../../mail/thread.ts';
 import { type Command, command } from '../command.ts';
@@ -42,8 +43,8 @@ function threadCommand(byUid: boolean): Command<ThreadArguments> {
       const recent = recentThreads(mail.account.address, view, algorithm, known, byUid ? known : places);
       let { text } = recent;
       if (text === null) {
-        const nodes = threads(await mail.sortItems(view.mailbox.id, known, true), algorithm);
-        text = formatThreads(nodes, byUid ? (uid) => uid : (uid) => view.place(uid) + 1);
+        const nodes = await inSlices(threads(await mail.sortItems(view.mailbox.id, known, true), algorithm));
+        text = await inSlices(formatThreads(nodes, byUid ? (uid) => uid : (uid) => view.place(uid) + 1));
         recent.keep(text);
       }
       session.out.untagged(`THREAD${text === '' ? '' : ` ${text}`}`);
