@@ -28,7 +28,7 @@ export async function openView(session: Session, mailbox: Mailbox, readOnly: boo
   out.untagged('OK [URLMECH INTERNAL] Authorised URLs');
   // RFC 9051 6.3.2: LIST tells the mailbox's canonical name.
   if (session.rev2) out.untagged(`LIST () "${session.settings.separator}" ${session.toWire(mailbox.name)}`);
-  if (parameters.qresync !== null) resynchronize(session, view, parameters.qresync);
+  if (parameters.qresync !== null) await resynchronize(session, view, parameters.qresync);
 }
 
 function findUnseen(view: View): number {

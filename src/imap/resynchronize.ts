@@ -7,10 +7,14 @@ import type { View } from './view.ts';
  * Tells a client that comes back what it missed: VANISHED (EARLIER) for what it knows and is gone, FETCH for what changed.
  * The mailbox may have gone on since it was selected: what is newer than the view is left to the next command. RFC 7162 3.2.5
  */
-export function resynchronize(session: Session, view: View, { uidValidity, modSeq, knownUids, knownSequence }: Qresync): void {
+export async function resynchronize(
+  session: Session,
+  view: View,
+  { uidValidity, modSeq, knownUids, knownSequence }: Qresync,
+): Promise<void> {
   if (uidValidity !== view.mailbox.uidValidity) return;
   const { mail } = session.selected;
-  const changes = mail.changes(view.mailbox.id, modSeq);
+  const changes = await mail.changes(view.mailbox.id, modSeq);
   const last = view.uidNext - 1;
   const known = resolveRanges(knownUids ?? [{ from: 1, to: Math.max(1, last) }], last);
   // With tombstones that old gone, everything the client may know and we do not have is named. RFC 7162 3.2.5.1

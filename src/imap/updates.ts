@@ -5,6 +5,7 @@ import { removeGone, updateContexts } from './context.ts';
 import { utf8 } from './grammar/format.ts';
 import { formatNumbers } from './grammar/sequence-set.ts';
 import type { Session } from './session.ts';
+import { Share } from './share.ts';
 import { allowedFlags } from './user-mail.ts';
 import type { View } from './view.ts';
 
@@ -16,7 +17,8 @@ export async function sendUpdates(session: Session, withExpunged: boolean): Prom
   const { mail, view } = session.selected;
   try {
     if (mail.get(view.mailbox.id)?.uidValidity !== view.mailbox.uidValidity) throw new Fault('noSuchMailbox');
-    const changes = view.changes();
+    const asked = view.changes();
+    const changes = asked instanceof Promise ? await asked : asked;
     if (changes.highestModSeq === view.modSeq && !view.hasGone) {
       view.toldModSeq = view.modSeq;
       return;
@@ -25,7 +27,7 @@ export async function sendUpdates(session: Session, withExpunged: boolean): Prom
     // New messages may bring new keywords, which any FETCH may show from now on. RFC 9051 7.3.5
     if (touched.length + added > 0) sendKeywords(session, view);
     const changed = view.contexts.length === 0 ? [] : touched.map((at) => view.uids[at]!);
-    if (touched.length > 0) sendFlags(session, view, touched);
+    if (touched.length > 0) await sendFlags(session, view, touched);
     if (withExpunged) sendExpunged(session, view);
     if (added > 0) session.out.untagged(`${view.count} EXISTS`);
     if (!session.rev2) {
@@ -73,7 +75,9 @@ export async function claimRecent(session: Session, view: View): Promise<void> {
 }
 
 /** `FETCH (FLAGS …)` for what another session, or this one without being asked to show it, has changed. */
-export function sendFlags(session: Session, view: View, places: readonly number[]): void {
+export async function sendFlags(session: Session, view: View, places: readonly number[]): Promise<void> {
+  const share = new Share();
+  let n = 0;
   sendKeywords(session, view);
   const { out } = session;
   const condstore = session.enabled.has('CONDSTORE');
@@ -84,6 +88,7 @@ export function sendFlags(session: Session, view: View, places: readonly number[
     const uid = withUid ? `UID ${view.uids[at]} ` : '';
     const modSeq = condstore ? ` MODSEQ (${view.modSeqs[at] as ModSeq})` : '';
     out.text(`${session.fetchHead(view, at)}${uid}FLAGS (${view.flagText(at, recent)})${modSeq})\r\n`);
+    if (++n % 1000 === 0) await (out.drained() ?? share.next());
   }
 }
 

@@ -278,7 +278,7 @@ export class UserMail implements AccountStore {
     return this.#in(id, 'r').keywords(id);
   }
 
-  changes(id: MailboxId, since: ModSeq): Changes {
+  changes(id: MailboxId, since: ModSeq): Changes | Promise<Changes> {
     // Who may no longer read it sees it go.
     if (this.#places.has(id) && !this.rights(id).includes('r')) throw new Fault('noSuchMailbox', `${id}`);
     return this.#in(id, 'r').changes(id, since);

@@ -137,7 +137,7 @@ export class View {
   }
 
   /** What changed since the view last looked. */
-  changes(): Changes {
+  changes(): Changes | Promise<Changes> {
     return this.#mail.changes(this.mailbox.id, this.modSeq);
   }
 
@@ -164,6 +164,12 @@ export class View {
     if (changes.uidNext > this.uidNext) this.uidNext = changes.uidNext;
     touched.sort((a, b) => a - b);
     return { touched, added };
+  }
+
+  /** All that happened up to `after` is in the view, where all up to `before` was. */
+  reach({ before, after }: { readonly before: ModSeq; readonly after: ModSeq }): void {
+    // Searches that are kept up to date look at changes themselves.
+    if (this.modSeq === before && this.contexts.length === 0) this.modSeq = after;
   }
 
   /** Takes in what a command of this session has told the client anyway. @returns places that are here, in order */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
+import { inSlices, type Sliced } from '../base/slices.ts';
 import { Fault } from '../mail/fault.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
@@ -42,10 +43,14 @@ import type { MailboxRecord } from './tables/mailbox.ts';
 import type { StoreThreads } from './threads.ts';
 import { View } from './view.ts';
 import { watchFolder } from './watcher.ts';
+import type { LoadedChanges } from './writer/account-writer.ts';
 import type { CopiedTo } from './writer/copy.ts';
+import type { FlagColumns } from './writer/flags.ts';
 
 /** A mailbox of more messages is read by a store thread when it is first selected. */
 const loadOffLoop = 2000;
+/** So many changes are read by a store thread. */
+const manyChanges = 2000;
 
 export interface AccountDeps {
   readonly settings: StoreSettings;
@@ -179,9 +184,16 @@ export class Account implements AccountStore {
   async refresh(id: MailboxId): Promise<void> {
     await this.#refreshList();
     const record = this.#reader.mailbox(id);
-    const view = this.#view(id);
-    if (view.isCold && record.messages > loadOffLoop) view.fill(await this.#call('load', { mailbox: id }));
+    await this.#catchUp(record);
     await this.#freshness.check(record);
+  }
+
+  /** Has a store thread read what the view of a mailbox lacks, where that is much. */
+  async #catchUp({ id, messages, modseq }: MailboxRecord): Promise<void> {
+    if (messages <= loadOffLoop) return;
+    const view = this.#view(id);
+    const isFar = (): boolean => view.isCold || (modseq > view.highest && this.#reader.messages.hasChanged(id, view.highest, manyChanges));
+    if (isFar()) view.fill(await this.#call('load', { mailbox: id }));
   }
 
   /** Folders made or taken away by other programs. */
@@ -209,9 +221,10 @@ export class Account implements AccountStore {
     return reader.mailboxes.keywords(id).map((name, letter) => (name === '' ? `keyword-${String.fromCharCode(97 + letter)}` : name));
   }
 
-  changes(id: MailboxId, since: ModSeq): Changes {
+  changes(id: MailboxId, since: ModSeq): Changes | Promise<Changes> {
     const reader = this.#reader;
-    reader.mailbox(id);
+    const { messages, modseq } = reader.mailbox(id);
+    if (messages > manyChanges && modseq > since && reader.messages.hasChanged(id, since, manyChanges)) return this.#manyChanges(id, since);
     return reader.atOnce(() => {
       const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
       const more = reader.messages.hasMoreKeywords(id);
@@ -226,6 +239,17 @@ export class Account implements AccountStore {
         complete: since >= record.tombstoneFloor,
       };
     });
+  }
+
+  async #manyChanges(id: MailboxId, since: ModSeq): Promise<Changes> {
+    const { changed, ...rest } = await this.#call('changes', { mailbox: id, since });
+    return {
+      ...rest,
+      uidNext: rest.uidNext as Uid,
+      highestModSeq: rest.highestModSeq as ModSeq,
+      changed: await inSlices(flagRows(changed)),
+      expunged: rest.expunged as Uid[],
+    };
   }
 
   async claimRecent(id: MailboxId): Promise<readonly [from: Uid, before: Uid]> {
@@ -275,8 +299,9 @@ export class Account implements AccountStore {
     this.#reader.suspect();
   }
 
-  search(id: MailboxId, key: SearchKey): Promise<Uint32Array> {
+  async search(id: MailboxId, key: SearchKey): Promise<Uint32Array> {
     const reader = () => this.#reader;
+    await this.#catchUp(this.#reader.mailbox(id));
     return searchMailbox(this, this.#reader.mailbox(id).id as MailboxId, key, {
       reader,
       keys: () => this.#keysOf(id),
@@ -316,8 +341,12 @@ export class Account implements AccountStore {
   async store(id: MailboxId, uids: ArrayLike<number>, change: FlagChange, unchangedSince?: ModSeq): Promise<StoreResult> {
     const request = { mailbox: id, uids: Uint32Array.from(uids), change, unchangedSince: unchangedSince ?? null };
     const result = await this.#call('store', request);
-    const rows = Array.from(result.uids, (uid, i) => flagRow(uid, result.flags[i]!, result.modseqs[i]!, result.more.get(uid) ?? []));
-    return { rows, modified: result.modified as Uid[] };
+    this.#views.get(id)?.learn(result);
+    return {
+      rows: await inSlices(flagRows(result)),
+      modified: result.modified as Uid[],
+      known: { before: result.before as ModSeq, after: result.after as ModSeq },
+    };
   }
 
   async copy(id: MailboxId, uids: ArrayLike<number>, target: string): Promise<Copied> {
@@ -426,6 +455,14 @@ function mailboxOf(record: MailboxRecord, subscribed: ReadonlySet<string>): Mail
     selectable: true,
     subscribed: subscribed.has(record.name),
   };
+}
+
+function* flagRows({ uids, flags, modseqs, more }: LoadedChanges['changed'] | FlagColumns): Sliced<FlagRow[]> {
+  const rows: FlagRow[] = [];
+  for (let i = 0; i < uids.length; i++) {
+    if (rows.push(flagRow(uids[i]!, flags[i]!, modseqs[i]!, more.get(uids[i]!) ?? [])) % 1000 === 0) yield;
+  }
+  return rows;
 }
 
 function flagRow(uid: number, flags: number, modseq: number, moreKeywords: readonly string[]): FlagRow {

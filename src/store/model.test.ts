@@ -40,9 +40,9 @@ class Follower {
     this.#mail = mail;
     this.#box = box;
   }
-  look(): void {
+  async look(): Promise<void> {
     const { id } = this.#mail.find(this.#box)!;
-    const changes = this.#mail.changes(id, this.since as ModSeq);
+    const changes = await this.#mail.changes(id, this.since as ModSeq);
     for (const row of changes.changed) this.flags.set(row.uid, namesOf(this.#mail, this.#box, row));
     for (const uid of changes.expunged) this.flags.delete(uid);
     expect(changes.highestModSeq).toBeGreaterThanOrEqual(this.since);
@@ -142,7 +142,7 @@ it('agrees with a model, seen from two stores', { timeout: 60_000 }, async () =>
             deleted: [...messages.values()].filter((one) => one.flags.has('\\Deleted')).length,
           });
           const follower = followers[m]![i]!;
-          follower.look();
+          await follower.look();
           expect(new Map([...follower.flags].sort(([a], [b]) => a - b))).toEqual(wanted);
         }
       }

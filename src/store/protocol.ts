@@ -1,5 +1,6 @@
 import type { FaultKind } from '../mail/fault.ts';
 import type { StoreSettings } from './settings.ts';
+import type { LoadedChanges } from './writer/account-writer.ts';
 import type { SetAclRequest, SetMetadataRequest } from './writer/annotations.ts';
 import type { AppendedTo, AppendRequest } from './writer/append.ts';
 import type { CopiedTo, CopyRequest } from './writer/copy.ts';
@@ -31,6 +32,8 @@ export interface Commands {
   read: { request: { mailbox: number; uids: Uint32Array }; result: void };
   /** Looks for a text in messages themselves. */
   look: { request: LookRequest; result: Looked };
+  /** Reads what changed in a mailbox since a modseq, where that is much. */
+  changes: { request: { mailbox: number; since: number }; result: LoadedChanges };
   /** Reads the whole index of a mailbox, for a view. */
   load: { request: { mailbox: number }; result: { uids: Uint32Array; flags: Uint32Array; modseqs: Float64Array; highest: number } };
 }

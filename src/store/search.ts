@@ -111,7 +111,7 @@ async function matching(test: Test, view: MailboxSnapshot, store: AccountStore, 
     }
   }
   // Of what went while we looked some keys saw nothing any more, and NOT of that would be true.
-  const { complete, expunged } = store.changes(id, view.highestModSeq);
+  const { complete, expunged } = await store.changes(id, view.highestModSeq);
   if (expunged.length === 0 && complete) return Uint32Array.from(found);
   const left = complete ? null : new Set(store.snapshot(id).uids);
   const gone = new Set<number>(expunged);

@@ -61,7 +61,7 @@ describe('append', () => {
     const [old] = await mail.append('INBOX', [{ message: message('old', 'x'.repeat(1000)), flags: [] }]);
     const before = mail.snapshot(id).highestModSeq;
     const [done] = await mail.append('INBOX', [{ message: message('new'), flags: [] }], { replaces: { id, uid: old!.uid } });
-    const { changed, expunged, highestModSeq } = mail.changes(id, before);
+    const { changed, expunged, highestModSeq } = await mail.changes(id, before);
     expect([changed.map(({ uid }) => uid), expunged]).toEqual([[done!.uid], [old!.uid]]);
     expect(highestModSeq).toBe(done!.modSeq);
     expect(mail.status(id).messages).toBe(1);
@@ -126,10 +126,10 @@ describe('flags, expunge, copy, move', () => {
     expect(mail.keywords(id)).toEqual(['$Junk', 'work']);
     expect([...before.flags]).toEqual([0, 0, 0, 0, 33]);
     expect([...mail.snapshot(id).flags]).toEqual([73, 73, 0, 0, 33]);
-    expect(mail.changes(id, before.highestModSeq).changed.map(({ uid }) => uid)).toEqual([1, 2]);
+    expect((await mail.changes(id, before.highestModSeq)).changed.map(({ uid }) => uid)).toEqual([1, 2]);
     expect((await mail.store(id, [1], { op: 'add', flags: ['\\Flagged'] }, before.highestModSeq)).modified).toEqual([1]);
     expect(await mail.expunge(id)).toEqual([1, 2]);
-    expect(mail.changes(id, before.highestModSeq)).toMatchObject({ changed: [], expunged: [1, 2], complete: true });
+    expect(await mail.changes(id, before.highestModSeq)).toMatchObject({ changed: [], expunged: [1, 2], complete: true });
     const copied = await mail.copy(id, [3, 5], 'Sent');
     expect(copied).toMatchObject({ sources: [3, 5], targets: [1, 2], target: { name: 'Sent' } });
     const moved = await mail.move(id, [3, 4], 'Trash');
@@ -205,7 +205,7 @@ describe('watch', () => {
     const stop = mail.watch(id, () => heard++);
     await mail.append('INBOX', [{ message: message('a'), flags: [] }]);
     expect(heard).toBe(1);
-    expect(mail.changes(id, 0 as ModSeq).changed).toHaveLength(1);
+    expect((await mail.changes(id, 0 as ModSeq)).changed).toHaveLength(1);
     stop();
     mail.release();
   });

@@ -167,6 +167,8 @@ export interface StoreResult {
   readonly rows: readonly FlagRow[];
   /** Changed after `unchangedSince`, left alone. RFC 7162 3.1.3 */
   readonly modified: readonly Uid[];
+  /** Mod-sequences of the mailbox around the change: who knew all up to `before` knows all up to `after` by `rows`. */
+  readonly known?: { readonly before: ModSeq; readonly after: ModSeq };
 }
 
 /** From UID to UID, pairwise, in UID order. */
@@ -231,7 +233,8 @@ export interface AccountStore {
   snapshot(id: MailboxId): MailboxSnapshot;
   /** Names of keywords by letter, `a` first. Grows only. */
   keywords(id: MailboxId): readonly string[];
-  changes(id: MailboxId, since: ModSeq): Changes;
+  /** A promise where they are many: they are read beside the loop. */
+  changes(id: MailboxId, since: ModSeq): Changes | Promise<Changes>;
   /** Makes the session the one that sees these as \Recent: from the first UID to before the second. RFC 3501 2.3.2 */
   claimRecent(id: MailboxId): Promise<readonly [from: Uid, before: Uid]>;
   firstRecent(id: MailboxId): Uid;

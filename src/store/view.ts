@@ -2,6 +2,7 @@ import type { ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import { type Columns, columnsOf, grown } from './columns.ts';
 import type { Reader } from './reader.ts';
 import type { MailboxSnapshot } from './store.ts';
+import type { FlagColumns } from './writer/flags.ts';
 
 /** A mailbox's UIDs, flags and modseqs as arrays, brought up to date from what changed. Arrays handed out are never written again. */
 export class View {
@@ -17,11 +18,38 @@ export class View {
     return this.#highest === -1;
   }
 
+  get highest(): number {
+    return this.#highest;
+  }
+
   /** Takes what a store thread has read. */
   fill(loaded: { uids: Uint32Array; flags: Uint32Array; modseqs: Float64Array; highest: number }): void {
-    if (!this.isCold) return;
+    if (loaded.highest <= this.#highest) return;
+    this.#snapshot = null;
     this.#set(loaded as Columns);
     this.#highest = loaded.highest;
+  }
+
+  /** Takes what a change of flags has answered, where nothing else happened since the view was brought up to date. */
+  learn({ uids, flags, modseqs, before, after }: Omit<FlagColumns, 'more' | 'modified'>): void {
+    if (before !== this.#highest || after === before) return;
+    this.#flags = this.#flags.slice();
+    this.#modseqs = this.#modseqs.slice();
+    let at = 0;
+    for (let i = 0; i < uids.length; i++) {
+      const uid = uids[i]!;
+      if (uids.length * 16 < this.#size) at = find(this.#uids, this.#size, uid);
+      else while (at < this.#size && this.#uids[at]! < uid) at++;
+      if (this.#uids[at] !== uid) {
+        // Not as the rows are: read anew.
+        this.#highest = -1;
+        return;
+      }
+      this.#flags[at] = flags[i]!;
+      this.#modseqs[at] = modseqs[i]!;
+    }
+    this.#highest = after;
+    this.#snapshot = null;
   }
 
   #set({ uids, flags, modseqs }: Columns): void {

@@ -15,7 +15,7 @@ export const close = command({
     // RFC 4314 4: without the right, as UNSELECT.
     const mayExpunge = !view.readOnly && mail.rights(view.mailbox.id).includes('e');
     const gone = !mayExpunge ? [] : await mail.expunge(view.mailbox.id, undefined, false);
-    const known = gone.length > 0 && session.enabled.has('CONDSTORE') ? onlyThese(session, gone) : null;
+    const known = gone.length > 0 && session.enabled.has('CONDSTORE') ? await onlyThese(session, gone) : null;
     session.unselect();
     return known === null ? 'Close completed.' : `[HIGHESTMODSEQ ${known}] Close completed.`;
   },
@@ -25,10 +25,10 @@ export const close = command({
  * The mod-sequence up to which the client knows everything once it has dropped what it had as \Deleted; null where others have
  * changed things meanwhile that it was not told of: it would never ask for them again. RFC 7162 3.2.8
  */
-function onlyThese(session: Session, gone: readonly Uid[]): ModSeq | null {
+async function onlyThese(session: Session, gone: readonly Uid[]): Promise<ModSeq | null> {
   const { mail, view } = session.selected;
   if (view.hasGone) return null;
-  const { complete, changed, expunged, highestModSeq } = mail.changes(view.mailbox.id, view.modSeq);
+  const { complete, changed, expunged, highestModSeq } = await mail.changes(view.mailbox.id, view.modSeq);
   const dropped = new Set(gone.filter((uid) => ((view.flags[view.place(uid)] ?? 0) & deleted) !== 0));
   return complete && changed.length === 0 && expunged.every((uid) => dropped.has(uid)) ? highestModSeq : null;
 }

@@ -82,7 +82,7 @@ async function run({ set, items, changedSince, vanished, partial }: FetchArgumen
   let places = view.places(set, byUid);
   if (changedSince !== null) places = Array.from(places).filter((at) => view.modSeqs[at]! > changedSince);
   if (partial !== null) places = pick(places, partial);
-  if (vanished) sendVanished(session, set, changedSince!);
+  if (vanished) await sendVanished(session, set, changedSince!);
   let marked: number[] = [];
   if (!view.readOnly && writers.some((writer) => writer.marksSeen) && mail.rights(view.mailbox.id).includes('s')) {
     const unseen = Array.from(places).filter((at) => (view.flags[at]! & seen) === 0 && !view.isGone(view.uids[at]!));
@@ -94,7 +94,7 @@ async function run({ set, items, changedSince, vanished, partial }: FetchArgumen
   const columns = [...new Set(writers.flatMap((writer) => writer.columns))] satisfies Column[];
   const whole = await respond(session, places, writers, columns);
   // The client sees \Seen here or in an answer of its own.
-  if (marked.length > 0 && !wanted.some((item) => item.name === 'FLAGS')) sendFlags(session, view, marked);
+  if (marked.length > 0 && !wanted.some((item) => item.name === 'FLAGS')) await sendFlags(session, view, marked);
   return whole ? 'Fetch completed.' : '[EXPUNGEISSUED] Some messages were already expunged.';
 }
 
@@ -105,9 +105,9 @@ function writerOf(item: FetchItem, session: Session): ItemWriter {
 }
 
 /** RFC 7162 3.2.6 */
-function sendVanished(session: Session, set: SequenceSet, since: ModSeq): void {
+async function sendVanished(session: Session, set: SequenceSet, since: ModSeq): Promise<void> {
   const { mail, view } = session.selected;
-  const { expunged } = mail.changes(view.mailbox.id, since);
+  const { expunged } = await mail.changes(view.mailbox.id, since);
   const uids = new Set<number>(set === '$' ? view.saved : []);
   const last = view.uidNext - 1;
   const inSet = (uid: number) =>

@@ -58,20 +58,21 @@ async function run({ set, unchangedSince, silent, change }: StoreArguments, sess
   const places = view.places(set, byUid);
   if (view.readOnly) throw new Fault('noPermission', 'Mailbox is read-only');
   if (places.length === 0) return 'Store completed.';
-  const { rows, modified } = await mail.store(view.mailbox.id, view.uidsOf(places), change, unchangedSince ?? undefined);
+  const { rows, modified, known } = await mail.store(view.mailbox.id, view.uidsOf(places), change, unchangedSince ?? undefined);
   const condstore = session.enabled.has('CONDSTORE');
   const recent = !session.rev2;
   sendKeywords(session, view);
-  const before = silent ? rows.map((row) => expected(view.flags[view.place(row.uid)] ?? 0, change)) : [];
-  view.learn(rows);
   const share = new Share();
   const unseen = silent && unchangedSince === null;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
     const at = view.place(row.uid);
+    const before = expected(at < 0 ? 0 : view.flags[at]!, change);
+    view.learn([row]);
+    if (i % 1000 === 999) await (out.drained() ?? share.next());
     if (at < 0) continue;
     // What another session changed meanwhile must be told even by a silent STORE. RFC 9051 6.4.6
-    const showFlags = !silent || (row.flags & 31) !== before[i];
+    const showFlags = !silent || (row.flags & 31) !== before;
     if (!showFlags && unseen && !condstore) continue;
     const parts = [
       ...((byUid || condstore || session.rev2) && !session.uidOnly ? [`UID ${row.uid}`] : []),
@@ -79,8 +80,8 @@ async function run({ set, unchangedSince, silent, change }: StoreArguments, sess
       ...(condstore ? [`MODSEQ (${row.modSeq})`] : []),
     ];
     if (parts.length > 0) out.text(`${session.fetchHead(view, at)}${parts.join(' ')})\r\n`);
-    if (i % 1000 === 999) await (out.drained() ?? share.next());
   }
+  if (known !== undefined) view.reach(known);
   if (modified.length > 0) {
     const numbers = byUid ? modified : view.placesOf(modified).map((at) => at + 1);
     return `[MODIFIED ${formatNumbers(numbers)}] Conditional STORE failed.`;

@@ -64,6 +64,16 @@ export function messageTable(db: Database) {
   const changed = db.prepare<[number, number], FlagRecord>(
     'SELECT uid, flags, modseq FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ? AND modseq > ? ORDER BY +uid',
   );
+  const changedFlags = db
+    .prepare<[number, number], string | null>(
+      `SELECT group_concat(uid || ' ' || flags || ' ' || modseq, ' ') FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ? AND modseq > ?`,
+    )
+    .pluck();
+  const nthChanged = db
+    .prepare<[number, number, number], number>(
+      'SELECT 1 FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ? AND modseq > ? LIMIT 1 OFFSET ?',
+    )
+    .pluck();
   const countFrom = db.prepare<[number, number], number>('SELECT count(*) FROM message WHERE mailbox_id = ? AND uid >= ?').pluck();
   const files = db.prepare<[number], FileRecord>('SELECT uid, flags, file, origin, dirty FROM message WHERE mailbox_id = ?');
   const file = db.prepare<[number, number], FileRecord>(
@@ -133,6 +143,10 @@ export function messageTable(db: Database) {
     allFlags: (mailbox: number): string => allFlags.get(mailbox) ?? '',
     /** In UID order. The `+` has SQLite walk the modseq index, not the whole mailbox. RFC 7162 3.1.4 */
     changedSince: (mailbox: number, modseq: number): FlagRecord[] => changed.all(mailbox, modseq),
+    /** The same as one text, as `allFlags`. */
+    changedFlags: (mailbox: number, modseq: number): string => changedFlags.get(mailbox, modseq) ?? '',
+    /** Whether more than so many changed. */
+    hasChanged: (mailbox: number, modseq: number, more: number): boolean => nthChanged.get(mailbox, modseq, more) !== undefined,
     countFrom: (mailbox: number, uid: number): number => countFrom.get(mailbox, uid)!,
     files: (mailbox: number): FileRecord[] => files.all(mailbox),
     fileOf: (mailbox: number, uid: number): FileRecord | undefined => file.get(mailbox, uid),

@@ -7,7 +7,7 @@ import { type Database, openDatabase, type Synchronous, setCacheSize, setSynchro
 import { dataVersion, transaction } from '../../db/transaction.ts';
 import { Fault } from '../../mail/fault.ts';
 import { firstKeywordBit, flagBits, lettered, systemFlag } from '../../mail/flags.ts';
-import { columnsOf } from '../columns.ts';
+import { type Columns, columnsOf } from '../columns.ts';
 import { readKeywordFile, writeKeywordFile } from '../files/keyword-file.ts';
 import { writeMailboxFile } from '../files/mailbox-file.ts';
 import { isOwn } from '../files/name.ts';
@@ -52,6 +52,15 @@ export interface AccountNames {
 export interface Hint {
   readonly mailbox: number | null;
   readonly modseq: number;
+}
+
+/** `Changes` of a mailbox as they cross threads. */
+export interface LoadedChanges {
+  readonly uidNext: number;
+  readonly highestModSeq: number;
+  readonly changed: Columns & { readonly more: ReadonlyMap<number, readonly string[]> };
+  readonly expunged: readonly number[];
+  readonly complete: boolean;
 }
 
 interface Touched {
@@ -364,6 +373,20 @@ export class AccountWriter extends AccountTables {
     return transaction(this.db, () => {
       const { messages, modseq } = this.mailbox(id);
       return { ...columnsOf(this.messages.allFlags(id), messages), highest: modseq };
+    });
+  }
+
+  /** What changed in a mailbox since a modseq. */
+  changes(id: number, since: number): LoadedChanges {
+    return transaction(this.db, () => {
+      const { uidNext, modseq, tombstoneFloor } = this.mailbox(id);
+      return {
+        uidNext,
+        highestModSeq: modseq,
+        changed: { ...columnsOf(this.messages.changedFlags(id, since), 64), more: this.messages.moreKeywords(id) },
+        expunged: this.tombstones.since(id, since),
+        complete: since >= tombstoneFloor,
+      };
     });
   }
 

@@ -11,6 +11,9 @@ export interface FlagColumns {
   readonly modseqs: Float64Array;
   readonly more: Map<number, readonly string[]>;
   readonly modified: readonly number[];
+  /** The mailbox's modseq before and after: whoever knew all up to the one knows all up to the other. */
+  readonly before: number;
+  readonly after: number;
 }
 
 export interface StoreRequest {
@@ -64,6 +67,8 @@ export function store(writer: AccountWriter, request: StoreRequest): Operation<F
         modseqs: Float64Array.from(rows, (row) => row[2]),
         more,
         modified,
+        before: mailbox.modseq,
+        after: modseq > 0 ? modseq : mailbox.modseq,
       };
     },
   };

@@ -57,6 +57,7 @@ const operations: {
   mend: { kind: 'alone', make: (writer, { broken }) => immediate(() => mustBeSound(writer, broken)) },
   read: { kind: 'alone', make: (writer, { mailbox, uids }) => immediate(() => readWanted(writer, mailbox, uids)) },
   look: { kind: 'alone', make: (writer, request) => immediate(() => lookThrough(writer, request)) },
+  changes: { kind: 'alone', make: (writer, { mailbox, since }) => immediate(() => writer.changes(mailbox, since)) },
   load: { kind: 'alone', make: (writer, { mailbox }) => immediate(() => load(writer, mailbox)) },
 };
 
@@ -78,7 +79,7 @@ function load(writer: AccountWriter, mailbox: number) {
   return writer.view(mailbox);
 }
 
-const leavesNone: ReadonlySet<CommandName> = new Set(['open', 'load', 'mend', 'read', 'look']);
+const leavesNone: ReadonlySet<CommandName> = new Set(['open', 'load', 'changes', 'mend', 'read', 'look']);
 
 /** Whether files are to be renamed or removed after the answer. */
 function leavesFiles({ command, request }: Request): boolean {
