@@ -76,7 +76,11 @@ export class Account implements AccountStore {
     this.account = account;
     this.#deps = deps;
     this.#root = join(account.home, deps.settings.maildir);
-    this.#freshness = new Freshness(this.#root, (mailbox, missing) => this.#call('scan', { mailbox, missing }), deps.log);
+    this.#freshness = new Freshness(
+      this.#root,
+      (mailbox, missing, unlessKnown) => this.#call('scan', { mailbox, missing, unlessKnown }),
+      deps.log,
+    );
   }
 
   release(): void {

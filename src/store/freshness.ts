@@ -23,12 +23,12 @@ interface State {
 /** Decides when a mailbox's folder must be read again because another program may have changed it. */
 export class Freshness {
   readonly #root: string;
-  readonly #scan: (mailbox: number, missing: readonly number[]) => Promise<ScanResult>;
+  readonly #scan: (mailbox: number, missing: readonly number[], unlessKnown: boolean) => Promise<ScanResult>;
   readonly #log: Log;
   readonly #states = new Map<number, State>();
   #isClosed = false;
 
-  constructor(root: string, scan: (mailbox: number, missing: readonly number[]) => Promise<ScanResult>, log: Log) {
+  constructor(root: string, scan: (mailbox: number, missing: readonly number[], unlessKnown: boolean) => Promise<ScanResult>, log: Log) {
     this.#root = root;
     this.#scan = scan;
     this.#log = log;
@@ -51,7 +51,7 @@ export class Freshness {
     if (newStamp !== mailbox.newStamp || curStamp !== mailbox.curStamp) {
       // A folder that never rests is not read all the time.
       const wait = state.ended + state.took * 2 - now;
-      if (state.took < 50 || wait <= 0) return this.#run(mailbox.id);
+      if (state.took < 50 || wait <= 0) return this.#run(mailbox.id, true);
       this.#later(mailbox.id, wait);
     } else if (mailbox.scanned < changedAt + rest && changedAt <= now) {
       // Equal, but so young that a change of the same tick would not show: look once more when it is at rest.
@@ -81,16 +81,17 @@ export class Freshness {
   }
 
   /** One scan at a time; who comes during one gets the next. */
-  async #run(id: number): Promise<void> {
+  async #run(id: number, unlessKnown = false): Promise<void> {
     const state = this.#state(id);
     if (state.running !== null) {
       await state.running.catch(() => {});
       if (state.running !== null) return state.running;
     }
     const isSecond = state.missing.length > 0 && Date.now() - state.missedAt >= secondLook - 100;
-    state.running = this.#scan(id, isSecond ? state.missing : []).then(
-      ({ missing, took }) => {
+    state.running = this.#scan(id, isSecond ? state.missing : [], unlessKnown && !isSecond).then(
+      ({ missing, took, needless }) => {
         state.running = null;
+        if (needless) return;
         state.took = took;
         state.ended = Date.now();
         if (missing.length === 0) state.missing = [];

@@ -16,10 +16,10 @@ let store: MailStore;
 let home: string;
 
 /** An account whose messages another program has put there: none is read. */
-async function unreadAccount(): Promise<{ account: AccountStore; id: MailboxId }> {
+async function unreadAccount(messages = count): Promise<{ account: AccountStore; id: MailboxId }> {
   home = mkdtempSync(join(tmpdir(), 'postcote-unread-'));
   mkdirSync(join(home, 'Maildir/cur'), { recursive: true });
-  for (let n = 0; n < count; n++) {
+  for (let n = 0; n < messages; n++) {
     const text = `From: p${n}@example.com\nSubject: number ${n}${n % 50 === 3 ? ' copper' : ''}\nDate: Sun, 22 Nov 2026 10:00:00 +0000\n\nbody ${n}${n % 100 === 7 ? ' needle' : ''}\n`;
     writeFileSync(
       join(home, 'Maildir/cur', `${1_600_000_000 + n}.M${n}.host,S=${text.length},W=${text.length + 5}:2,${n % 2 === 0 ? 'S' : ''}`),
@@ -75,5 +75,27 @@ describe('messages whose contents were not read yet', () => {
     expect(onTheLoop).toHaveBeenCalledOnce();
     expect((await account.sortItems(id, uids, true)).map(({ keys }) => keys.subject)).toContain('NUMBER 249');
     expect(account.read(id, uids)).toBeUndefined();
+  });
+});
+
+describe('many changes at once', () => {
+  it('are told as few are, and the view that knew the rest knows them', async () => {
+    const many = 2500;
+    const { account, id } = await unreadAccount(many);
+    await account.refresh(id);
+    const before = account.snapshot(id);
+    const { rows, known } = await account.store(id, before.uids, { op: 'add', flags: ['\\Flagged'] });
+    expect(known).toEqual({ before: before.highestModSeq, after: rows[0]!.modSeq });
+    const told = account.changes(id, before.highestModSeq);
+    expect(told).toBeInstanceOf(Promise);
+    expect(await told).toEqual({ uidNext: many + 1, highestModSeq: known!.after, changed: rows, expunged: [], complete: true });
+    const after = account.snapshot(id);
+    expect(after.highestModSeq).toBe(known!.after);
+    expect(Array.from(after.flags)).toEqual(rows.map(({ flags }) => flags));
+    expect(Array.from(before.flags)).not.toEqual(Array.from(after.flags));
+    await account.expunge(id, [7], true);
+    await account.store(id, [8], { op: 'remove', flags: ['\\Flagged'] });
+    const last = account.snapshot(id);
+    expect([last.uids.length, last.flags[6]! & 4, last.flags[7]! & 4]).toEqual([many - 1, 0, 4]);
   });
 });

@@ -171,7 +171,8 @@ function mendFolders(root: string): void {
   }
 }
 
-const isKnown = (writer: AccountWriter, mailbox: MailboxRecord): boolean =>
+/** Whether the folder is as the rows know it. */
+export const isKnown = (writer: AccountWriter, mailbox: MailboxRecord): boolean =>
   mailbox.newStamp === folderStamp(writer.path(mailbox, 'new')) && mailbox.curStamp === folderStamp(writer.path(mailbox, 'cur'));
 
 /**

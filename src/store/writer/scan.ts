@@ -28,6 +28,8 @@ export interface ScanResult {
   readonly missing: readonly number[];
   /** Messages whose content is still to be read. */
   readonly unread: boolean;
+  /** Nothing was looked at: the folder was as it is known. */
+  readonly needless?: true;
 }
 
 interface Listing {

@@ -16,8 +16,8 @@ import { found } from './found.ts';
 import { lookThrough } from './look.ts';
 import { create, deleteMailbox, rename, setSpecialUse, subscribe } from './mailboxes.ts';
 import { mustBeSound } from './mend.ts';
-import { adoptFolders, isBroken, openWriter, setAside, settleWhatCan } from './open.ts';
-import { scan } from './scan.ts';
+import { adoptFolders, isBroken, isKnown, openWriter, setAside, settleWhatCan } from './open.ts';
+import { type ScanResult, scan } from './scan.ts';
 import { settle, settleAll } from './settle.ts';
 
 /** Files open at once while a burst is written. */
@@ -53,7 +53,7 @@ const operations: {
   setSpecialUse: { kind: 'batch', make: (writer, { name, specialUse }) => setSpecialUse(writer, name, specialUse) },
   setMetadata: { kind: 'batch', make: setMetadata },
   setAcl: { kind: 'batch', make: setAcl },
-  scan: { kind: 'alone', make: (writer, { mailbox, missing }) => immediate(() => look(writer, mailbox, missing)) },
+  scan: { kind: 'alone', make: (writer, request) => immediate(() => look(writer, request)) },
   mend: { kind: 'alone', make: (writer, { broken }) => immediate(() => mustBeSound(writer, broken)) },
   read: { kind: 'alone', make: (writer, { mailbox, uids }) => immediate(() => readWanted(writer, mailbox, uids)) },
   look: { kind: 'alone', make: (writer, request) => immediate(() => lookThrough(writer, request)) },
@@ -67,8 +67,13 @@ interface Immediate<R> extends Operation<R> {
 }
 const immediate = <R>(run: () => R): Immediate<R> => ({ durable: false, immediate: true, run });
 
-function look(writer: AccountWriter, mailbox: number | null, missing: readonly number[]) {
-  if (mailbox !== null) return scan(writer, mailbox, new Set(missing));
+function look(writer: AccountWriter, { mailbox, missing, unlessKnown = false }: Commands['scan']['request']): ScanResult {
+  if (mailbox !== null) {
+    // Whoever asked may have met our own renames, halfway through.
+    const known = unlessKnown ? writer.mailboxes.get(mailbox) : undefined;
+    if (known !== undefined && isKnown(writer, known)) return { took: 0, missing, unread: false, needless: true };
+    return scan(writer, mailbox, new Set(missing));
+  }
   const started = Date.now();
   adoptFolders(writer);
   found(writer);
