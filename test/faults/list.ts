@@ -12,8 +12,10 @@ import { loginTests } from './logins.ts';
 import { parameterTests } from './parameters.ts';
 import { powerCutTests } from './power-cut.ts';
 import { processTests } from './processes.ts';
+import { relayedTextTests } from './relayed-text.ts';
 import { resourceTests } from './resources.ts';
 import { scarceTests } from './scarce.ts';
+import { secondParserTests } from './second-parser.ts';
 import { sharedRightsTests } from './shared-rights.ts';
 import { smugglingTests } from './smuggling.ts';
 import { startTlsTests } from './starttls.ts';
@@ -35,9 +37,11 @@ export const faultTests: readonly FaultTest[] = [
   ...clockTests,
   ...resourceTests,
   ...smugglingTests,
+  ...relayedTextTests,
   ...startTlsTests,
   ...parameterTests,
   ...loginTests,
   ...sharedRightsTests,
   ...tlsRatingTests,
+  ...secondParserTests,
 ];

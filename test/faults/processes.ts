@@ -1,9 +1,12 @@
 // A worker that hangs, what the files look like to others, what the log says, and names that JavaScript has plans for.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openDirectory } from '../../src/directory/open.ts';
+import { ConfigError } from '../../src/server/config/error.ts';
+import { loadConfig } from '../../src/server/config/load.ts';
 import { capabilitiesOf } from '../../src/server/privileges.ts';
 import { ImapClient } from '../support/imap.ts';
 import { root, spawnServer, temporaryFolder } from '../support/server.ts';
@@ -37,12 +40,12 @@ async function hang(): Promise<string> {
   }
 }
 
-const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf', 'prototype'];
+const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '__defineGetter__', 'valueOf', 'prototype'];
 
 /** Names that every object has, wherever a client may give a name. */
 async function objectNames(): Promise<string> {
   const server = await faultServer({
-    accounts: names.map((name) => `${name}@example.com`),
+    accounts: names.flatMap((name) => [`${name}@example.com`, `${name}@${name}`]),
     workers: 1,
     env: { POSTCOTE_SMTP__MYNETWORKS: '192.0.2.0/24' },
   });
@@ -53,7 +56,26 @@ async function objectNames(): Promise<string> {
     if (!wanted.test(answer)) wrong.push(`${what}: ${answer}`);
   };
   try {
+    const directory = openDirectory({
+      file: join(server.dir, 'data/directory.sqlite'),
+      home: '/x/%d/%n',
+      quota: 0,
+      recipientDelimiter: '+',
+    });
+    for (const name of names) directory.manage.addAlias(`alias.${name}@example.com`, [`${name}@${name}`]);
+    directory.close();
     for (const name of names) {
+      const file = join(server.dir, 'names.toml');
+      for (const text of [`${name} = 1`, `[${name}]\n${name} = 1`, `smtp.${name}.${name} = 1`, `[smtp]\n${name} = 1`]) {
+        writeFileSync(file, text);
+        let said = 'taken';
+        try {
+          loadConfig({ file, env: {} });
+        } catch (error) {
+          said = error instanceof ConfigError ? error.message : `bug: ${String(error)}`;
+        }
+        expect(`TOML ${JSON.stringify(text)}`, said, /unknown setting|not TOML/);
+      }
       const talk = await SmtpTalk.to(server.ports.SMTP);
       await talk.reply();
       expect('EHLO', await talk.say(`EHLO ${name.replaceAll('_', '')}.test`), /^250/);
@@ -68,6 +90,12 @@ async function objectNames(): Promise<string> {
         `${name}: 1\r\nFrom: ${name}@x.test\r\nSubject: x\r\nContent-Type: text/plain; ${name}=1; charset=${name}\r\nContent-Transfer-Encoding: ${name}\r\n\r\nx\r\n.\r\n`,
       );
       expect('message', await talk.reply(), /^250/);
+      expect('MAIL again', await talk.say('MAIL FROM:<>'), /^250/);
+      expect('alias', await talk.say(`RCPT TO:<alias.${name}@example.com>`), /^250/);
+      expect('no alias', await talk.say(`RCPT TO:<none.${name}@${name}>`), /^550/);
+      expect('DATA again', await talk.say('DATA'), /^354/);
+      talk.write('Subject: x\r\n\r\nx\r\n.\r\n');
+      expect('second message', await talk.reply(), /^250/);
       talk.close();
 
       const client = await ImapClient.connect(server.ports.IMAP);
@@ -87,8 +115,31 @@ async function objectNames(): Promise<string> {
       expect('FETCH item', await say(`FETCH 1 ${name}`), /BAD/);
       expect('STATUS item', await say(`STATUS INBOX (${name})`), /BAD/);
       expect('COPY', await say(`COPY 1 ${name}`), /OK/);
-      expect('GETMETADATA', await say(`GETMETADATA "" /private/${name}`), /OK|NO/);
+      expect('no such entry', await say(`GETMETADATA "" /private/${name}`), /METADATA "" \(\/private\/\w+ NIL\)/i);
+      expect('SETMETADATA', await say(`SETMETADATA "" (/private/${name} "${name}")`), /OK/);
+      expect('GETMETADATA', await say(`GETMETADATA "" /private/${name}`), new RegExp(`METADATA "" \\(/private/${name} "?${name}`, 'i'));
+      expect('mailbox entry', await say(`SETMETADATA ${name} (/shared/${name}/${name} "x")`), /OK/);
+      expect('SUBSCRIBE', await say(`SUBSCRIBE ${name}`), /OK/);
+      expect('LSUB', await say('LSUB "" *'), new RegExp(`LSUB .* "?${name}"?`));
+      expect('SETACL', await say(`SETACL ${name} ${name}@${name} lr`), /OK/);
+      expect('GETACL', await say(`GETACL ${name}`), new RegExp(`ACL .*${name}@${name} lr`, 'i'));
+      expect('ID', await say(`ID ("${name}" "${name}")`), /OK/);
+      expect('SORT', await say(`SORT (${name}) UTF-8 ALL`), /BAD/);
+      expect('THREAD', await say(`THREAD ${name} UTF-8 ALL`), /BAD/);
+      expect('charset', await say(`SEARCH CHARSET ${name} TEXT x`), /NO \[BADCHARSET/);
+      expect('search key', await say(`SEARCH ${name} x`), /BAD/);
+      expect('special use', await say(`CREATE x${name} (USE (\\${name}))`), /NO|BAD/);
       client.close();
+
+      // As domain, alias and login.
+      const other = await ImapClient.connect(server.ports.IMAP);
+      await other.line();
+      const tell = async (text: string): Promise<string> => (await other.command(text)).join('\n');
+      expect('unknown user', await tell(`LOGIN ${name} secret`), /NO/);
+      expect('unknown mechanism', await tell(`AUTHENTICATE ${name}`), /NO|BAD/);
+      expect('LOGIN of the domain', await tell(`LOGIN ${name}@${name} secret`), /OK/);
+      expect('mail by way of an alias', await tell('STATUS INBOX (MESSAGES)'), /MESSAGES 1/);
+      other.close();
     }
     const errors = server.errors();
     if (wrong.length > 0) throw new Failed(wrong.slice(0, 8).join(' | '));
