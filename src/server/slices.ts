@@ -30,8 +30,8 @@ export const directorySlice = (config: Config): DirectorySettings => ({
 /** The part of `mail.home` that all accounts share. */
 export const mailRoot = (config: Config): string => {
   const home = config['mail.home'];
-  const escape = home.indexOf('%');
-  return escape === -1 ? dirname(home) : home.slice(0, home.lastIndexOf('/', escape));
+  const percent = home.indexOf('%');
+  return percent === -1 ? dirname(home) : home.slice(0, home.lastIndexOf('/', escape));
 };
 
 export const storeSlice = (config: Config): StoreSettings => ({
