@@ -31,7 +31,7 @@ export const directorySlice = (config: Config): DirectorySettings => ({
 export const mailRoot = (config: Config): string => {
   const home = config['mail.home'];
   const percent = home.indexOf('%');
-  return percent === -1 ? dirname(home) : home.slice(0, home.lastIndexOf('/', escape));
+  return percent === -1 ? dirname(home) : home.slice(0, home.lastIndexOf('/', percent));
 };
 
 export const storeSlice = (config: Config): StoreSettings => ({
