@@ -8,6 +8,7 @@ import { diskFullTests } from './disk-full.ts';
 import { existingTests } from './existing.ts';
 import { failingDiskTests } from './failing-disk.ts';
 import type { FaultTest } from './fault-test.ts';
+import { foreignTests } from './foreign.ts';
 import { loginTests } from './logins.ts';
 import { parameterTests } from './parameters.ts';
 import { powerCutTests } from './power-cut.ts';
@@ -31,6 +32,7 @@ export const faultTests: readonly FaultTest[] = [
   ...diskFullTests,
   ...failingDiskTests,
   ...damageTests,
+  ...foreignTests,
   ...processTests,
   ...scarceTests,
   ...crowdTests,

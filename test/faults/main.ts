@@ -1,6 +1,6 @@
 // Breaks things on purpose and counts: one line a test, then `N passed, N failed, N skipped`.
 //
-//     npm run faults [-- --long] [-- --only NAME]
+//     npm run faults [-- --long] [-- --only NAME[,NAME…]] [-- --markdown]
 import { spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -8,9 +8,15 @@ import { Failed, Skip } from './fault-test.ts';
 import { faultTests } from './list.ts';
 
 const { values } = parseArgs({
-  options: { long: { type: 'boolean', default: false }, only: { type: 'string' }, list: { type: 'boolean' } },
+  options: {
+    long: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    list: { type: 'boolean' },
+    markdown: { type: 'boolean', default: false },
+  },
 });
-const wanted = faultTests.filter(({ name }) => values.only === undefined || name.startsWith(values.only));
+const starts = values.only?.split(',') ?? [''];
+const wanted = faultTests.filter(({ name }) => starts.some((start) => name.startsWith(start)));
 if (values.list === true) {
   for (const { name } of wanted) console.log(name);
   process.exit(0);
@@ -22,10 +28,10 @@ if (wanted.length === 0) {
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).stdout?.trim() ?? '';
-console.log(
+const head =
   `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, ${values.long ? 'long' : 'quick'} form, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ` +
-    `${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}${commit === '' ? '' : `, ${commit}`}`,
-);
+  `${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}${commit === '' ? '' : `, ${commit}`}`;
+console.log(values.markdown ? `${head}\n\n| test | result | seconds | figures |\n| --- | --- | --- | --- |` : head);
 for (const test of wanted) {
   const began = performance.now();
   let word: keyof typeof counts = 'passed';
@@ -42,7 +48,9 @@ for (const test of wanted) {
           : String(error);
   }
   counts[word]++;
-  console.log(`${word.padEnd(7)} ${test.name.padEnd(20)} ${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${text}`);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  if (values.markdown) console.log(`| ${test.name} | ${word} | ${seconds} | ${text.replaceAll('|', '/').replaceAll(/\s+/g, ' ')} |`);
+  else console.log(`${word.padEnd(7)} ${test.name.padEnd(20)} ${seconds.padStart(6)} s  ${text}`);
 }
-console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+console.log(`${values.markdown ? '\n' : ''}${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exit(counts.failed > 0 ? 1 : 0);
