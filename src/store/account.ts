@@ -76,11 +76,7 @@ export class Account implements AccountStore {
     this.account = account;
     this.#deps = deps;
     this.#root = join(account.home, deps.settings.maildir);
-    this.#freshness = new Freshness(
-      this.#root,
-      (mailbox, missing, unlessKnown) => this.#call('scan', { mailbox, missing, unlessKnown }),
-      deps.log,
-    );
+    this.#freshness = new Freshness(this.#root, (mailbox, missing, unless) => this.#call('scan', { mailbox, missing, unless }), deps.log);
   }
 
   release(): void {

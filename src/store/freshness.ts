@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import { folderStamp, stampTime } from './files/stamp.ts';
+import type { Commands } from './protocol.ts';
 import type { MailboxRecord } from './tables/mailbox.ts';
 import type { ScanResult } from './writer/scan.ts';
 
@@ -10,6 +11,8 @@ const rest = 2000;
 const secondLook = 1100;
 /** A scan may take this share of the time at most. */
 const share = 50;
+
+type Unless = Commands['scan']['request']['unless'];
 
 interface State {
   missing: readonly number[];
@@ -23,12 +26,12 @@ interface State {
 /** Decides when a mailbox's folder must be read again because another program may have changed it. */
 export class Freshness {
   readonly #root: string;
-  readonly #scan: (mailbox: number, missing: readonly number[], unlessKnown: boolean) => Promise<ScanResult>;
+  readonly #scan: (mailbox: number, missing: readonly number[], unless: Unless) => Promise<ScanResult>;
   readonly #log: Log;
   readonly #states = new Map<number, State>();
   #isClosed = false;
 
-  constructor(root: string, scan: (mailbox: number, missing: readonly number[], unlessKnown: boolean) => Promise<ScanResult>, log: Log) {
+  constructor(root: string, scan: (mailbox: number, missing: readonly number[], unless: Unless) => Promise<ScanResult>, log: Log) {
     this.#root = root;
     this.#scan = scan;
     this.#log = log;
@@ -51,7 +54,7 @@ export class Freshness {
     if (newStamp !== mailbox.newStamp || curStamp !== mailbox.curStamp) {
       // A folder that never rests is not read all the time.
       const wait = state.ended + state.took * 2 - now;
-      if (state.took < 50 || wait <= 0) return this.#run(mailbox.id, true);
+      if (state.took < 50 || wait <= 0) return this.#run(mailbox.id, 'known');
       this.#later(mailbox.id, wait);
     } else if (mailbox.scanned < changedAt + rest && changedAt <= now) {
       // Equal, but so young that a change of the same tick would not show: look once more when it is at rest.
@@ -74,24 +77,27 @@ export class Freshness {
     state.timer = setTimeout(
       () => {
         state.timer = null;
-        this.#run(id).catch((error: unknown) => this.#log.warn({ err: error }, 'could not look for changes in a folder'));
+        this.#run(id, 'busy').catch((error: unknown) => this.#log.warn({ err: error }, 'could not look for changes in a folder'));
       },
       Math.max(wait, 1),
     ).unref();
   }
 
   /** One scan at a time; who comes during one gets the next. */
-  async #run(id: number, unlessKnown = false): Promise<void> {
+  async #run(id: number, unless: Exclude<Unless, undefined>): Promise<void> {
     const state = this.#state(id);
     if (state.running !== null) {
       await state.running.catch(() => {});
       if (state.running !== null) return state.running;
     }
     const isSecond = state.missing.length > 0 && Date.now() - state.missedAt >= secondLook - 100;
-    state.running = this.#scan(id, isSecond ? state.missing : [], unlessKnown && !isSecond).then(
+    state.running = this.#scan(id, isSecond ? state.missing : [], isSecond ? undefined : unless).then(
       ({ missing, took, needless }) => {
         state.running = null;
-        if (needless) return;
+        if (needless) {
+          if (unless === 'busy') this.#later(id, rest);
+          return;
+        }
         state.took = took;
         state.ended = Date.now();
         if (missing.length === 0) state.missing = [];

@@ -24,8 +24,10 @@ export interface Commands {
   setSpecialUse: { request: { name: string; specialUse: string | null }; result: void };
   setMetadata: { request: SetMetadataRequest; result: void };
   setAcl: { request: SetAclRequest; result: void };
-  /** Looks at the folder of a mailbox, or at the list of folders (`mailbox` null). `unlessKnown`: not where its stamps are known now. */
-  scan: { request: { mailbox: number | null; missing: readonly number[]; unlessKnown?: boolean }; result: ScanResult };
+  /**
+   * Looks at the folder of a mailbox, or at the list of folders (`mailbox` null). `unless`: not where its stamps are known now,
+   * or while many files are still to be renamed. */
+  scan: { request: { mailbox: number | null; missing: readonly number[]; unless?: 'known' | 'busy' | undefined }; result: ScanResult };
   /** Something did not agree: looks through the whole index, which is made anew where it cannot be believed. `broken`: inode of one that cannot. */
   mend: { request: { broken: number | null }; result: void };
   /** Reads contents that were put off. */

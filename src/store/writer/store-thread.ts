@@ -22,6 +22,8 @@ import { settle, settleAll } from './settle.ts';
 
 /** Files open at once while a burst is written. */
 const burstLimit = 128;
+/** Files that wait for their names: a look at the folder that is not urgent comes after them. */
+const manyFiles = 250;
 /** Milliseconds from a change of flags to the renames that follow it. */
 const settleDelay = 300;
 /** Milliseconds without requests after which words are put into the search index without pause; before, a slice now and then. */
@@ -67,11 +69,13 @@ interface Immediate<R> extends Operation<R> {
 }
 const immediate = <R>(run: () => R): Immediate<R> => ({ durable: false, immediate: true, run });
 
-function look(writer: AccountWriter, { mailbox, missing, unlessKnown = false }: Commands['scan']['request']): ScanResult {
+function look(writer: AccountWriter, { mailbox, missing, unless }: Commands['scan']['request']): ScanResult {
   if (mailbox !== null) {
     // Whoever asked may have met our own renames, halfway through.
-    const known = unlessKnown ? writer.mailboxes.get(mailbox) : undefined;
-    if (known !== undefined && isKnown(writer, known)) return { took: 0, missing, unread: false, needless: true };
+    const known = unless === 'known' ? writer.mailboxes.get(mailbox) : undefined;
+    const needless = known !== undefined && isKnown(writer, known);
+    const isBusy = unless === 'busy' && writer.messages.dirty(manyFiles).length === manyFiles;
+    if (needless || isBusy) return { took: 0, missing, unread: false, needless: true };
     return scan(writer, mailbox, new Set(missing));
   }
   const started = Date.now();
