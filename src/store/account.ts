@@ -115,7 +115,7 @@ export class Account implements AccountStore {
 
   list(): readonly Mailbox[] {
     const reader = this.#reader;
-    const subscribed = new Set(reader.account.subscriptions());
+    const subscribed = reader.subscribed();
     const found = reader.all().map((record) => mailboxOf(record, subscribed));
     const names = new Set(found.map(({ name }) => name));
     for (const { name } of found.slice()) {
@@ -132,13 +132,13 @@ export class Account implements AccountStore {
   find(name: string): Mailbox | null {
     const reader = this.#reader;
     const record = reader.mailboxes.find(canonicalName(name));
-    return record === undefined ? null : mailboxOf(record, new Set(reader.account.subscriptions()));
+    return record === undefined ? null : mailboxOf(record, reader.subscribed());
   }
 
   get(id: MailboxId): Mailbox | null {
     const reader = this.#reader;
     const record = reader.find(id);
-    return record === undefined ? null : mailboxOf(record, new Set(reader.account.subscriptions()));
+    return record === undefined ? null : mailboxOf(record, reader.subscribed());
   }
 
   async create(name: string, specialUse: string | null = null): Promise<Mailbox> {
@@ -218,7 +218,7 @@ export class Account implements AccountStore {
   keywords(id: MailboxId): readonly string[] {
     const reader = this.#reader;
     reader.mailbox(id);
-    return reader.mailboxes.keywords(id).map((name, letter) => (name === '' ? `keyword-${String.fromCharCode(97 + letter)}` : name));
+    return reader.keywords(id).map((name, letter) => (name === '' ? `keyword-${String.fromCharCode(97 + letter)}` : name));
   }
 
   changes(id: MailboxId, since: ModSeq): Changes | Promise<Changes> {

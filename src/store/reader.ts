@@ -16,6 +16,8 @@ export class Reader extends AccountTables {
   #version = -1;
   readonly #records = new Map<number, MailboxRecord | undefined>();
   readonly #unread = new Map<number, boolean>();
+  readonly #keywords = new Map<number, readonly string[]>();
+  #subscribed: ReadonlySet<string> | null = null;
   #all: readonly MailboxRecord[] | null = null;
   readonly #together: (work: () => unknown) => unknown;
 
@@ -55,6 +57,8 @@ export class Reader extends AccountTables {
     this.#version = version;
     this.#records.clear();
     this.#unread.clear();
+    this.#keywords.clear();
+    this.#subscribed = null;
     this.#all = null;
   }
 
@@ -80,6 +84,23 @@ export class Reader extends AccountTables {
       this.#unread.set(id, found);
     }
     return found;
+  }
+
+  /** Names of a mailbox's keywords by letter; '' where a letter has none. */
+  keywords(id: number): readonly string[] {
+    this.#fresh();
+    let found = this.#keywords.get(id);
+    if (found === undefined) {
+      found = this.mailboxes.keywords(id);
+      this.#keywords.set(id, found);
+    }
+    return found;
+  }
+
+  subscribed(): ReadonlySet<string> {
+    this.#fresh();
+    this.#subscribed ??= new Set(this.account.subscriptions());
+    return this.#subscribed;
   }
 
   all(): readonly MailboxRecord[] {
