@@ -11,6 +11,7 @@ import type { FaultTest } from './fault-test.ts';
 import { foreignTests } from './foreign.ts';
 import { loginTests } from './logins.ts';
 import { parameterTests } from './parameters.ts';
+import { postfixTests } from './postfix.ts';
 import { powerCutTests } from './power-cut.ts';
 import { processTests } from './processes.ts';
 import { relayedTextTests } from './relayed-text.ts';
@@ -27,6 +28,7 @@ export const faultTests: readonly FaultTest[] = [
   ...accountingTests,
   ...existingTests,
   ...deepQueueTests,
+  ...postfixTests,
   ...crowdedMailboxTests,
   ...powerCutTests,
   ...diskFullTests,
