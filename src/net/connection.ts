@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
+import { shortName } from '../base/short-name.ts';
 import { Fault } from '../mail/fault.ts';
 import type { ConnectionOptions, ReadLineOptions } from './connection-options.ts';
 import { Deadline } from './deadline.ts';
@@ -30,7 +30,7 @@ const lingerTimeout = 5_000;
  */
 export class Connection {
   /** Names the session in logs. */
-  readonly id = randomBytes(6).toString('base64url');
+  readonly id = shortName();
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;

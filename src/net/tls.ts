@@ -63,7 +63,8 @@ export class TlsContexts {
     return {
       isServer: true,
       secureContext: this.#contexts.fallback,
-      SNICallback: (servername, done) => done(null, this.contextFor(servername)),
+      // With one certificate there is nothing to choose, and each handshake is spared the question.
+      ...(this.#contexts.all.length === 1 ? {} : { SNICallback: (servername, done) => done(null, this.contextFor(servername)) }),
     };
   }
 }
