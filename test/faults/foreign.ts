@@ -1,6 +1,6 @@
 // Other programs at work in a Maildir that IMAP sessions have selected: nothing counts as expunged, new mail shows, no flag is lost.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +14,7 @@ import { messageText } from './ledger.ts';
 
 const ann = 'ann@example.com';
 const old = 300;
+const nobody = 65_534;
 
 async function foreign(seconds: number): Promise<string> {
   const server = await faultServer({ accounts: [ann] });
@@ -200,13 +201,14 @@ async function foreign(seconds: number): Promise<string> {
       const conf = join(home, 'dovecot.conf');
       writeFileSync(
         conf,
-        `base_dir = ${home}/dovecot\nlog_path = ${home}/dovecot.log\nssl = no\nmail_location = maildir:${root}\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_uid = 0\nmail_gid = 0\n` +
-          'userdb {\n  driver = static\n  args = uid=0 gid=0 home=' +
-          `${home}\n}\n`,
+        `base_dir = ${home}/dovecot\nlog_path = /dev/stderr\nssl = no\nmail_location = maildir:${root}\nmail_uid = ${nobody}\nmail_gid = ${nobody}\nfirst_valid_uid = 1\n`,
       );
+      chmodSync(home, 0o711);
       const env = { ...process.env, USER: userInfo().username, HOME: home };
       for (let round = 0; round < 3; round++) {
         const number = next++;
+        // Dovecot does not work as root.
+        spawnSync('chown', ['-R', `${nobody}:${nobody}`, join(home, 'mail')]);
         const saved = spawnSync('doveadm', ['-c', conf, 'save', '-m', 'INBOX'], {
           input: messageText(number),
           encoding: 'utf8',
