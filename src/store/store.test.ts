@@ -150,6 +150,22 @@ describe('flags, expunge, copy, move', () => {
     ).toEqual(['2,', '2,Sa']);
     mail.release();
   });
+
+  it('leave no file of what came back and was expunged before it had moved', async () => {
+    const mail = await store.open(account());
+    const { id } = inbox(mail);
+    for (const subject of ['stays', 'goes']) await mail.append('INBOX', [{ message: message(subject), flags: [] }]);
+    const away = mail.move(id, [1, 2], 'Archive');
+    const back = mail.move(mail.find('Archive')!.id, [1, 2], 'INBOX');
+    await Promise.all([away, back, mail.expunge(id, [4], true)]);
+    expect(uidsOf(mail, 'INBOX')).toEqual([3]);
+    const files = () =>
+      ['Maildir', 'Maildir/.Archive'].flatMap((folder) =>
+        ['new', 'cur'].flatMap((part) => readdirSync(join(mail.account.home, folder, part))),
+      );
+    await expect.poll(files).toEqual([expect.stringMatching(/\.3$/)]);
+    mail.release();
+  });
 });
 
 describe('mailboxes', () => {

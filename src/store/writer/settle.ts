@@ -171,7 +171,7 @@ function settleTombstones(writer: AccountWriter, limit: number): number {
     const path = join(writer.root, file);
     // A damaged tombstone takes no living message's file along.
     const isLive = writer.messages.get(id, uid) !== undefined;
-    if (isLive || !mayUnlink(mailbox, uid, file)) continue;
+    if (isLive || !mayUnlink(writer, mailbox, uid, file)) continue;
     if (!unlinkFile(path)) {
       const found = locate(writer, mailbox, uid);
       if (found !== null) unlinkFile(writer.path(mailbox, found));
@@ -193,12 +193,15 @@ function settleTombstones(writer: AccountWriter, limit: number): number {
   return rows.length;
 }
 
-/** A name with this UID; or, in another mailbox, that of a message which was expunged before its file had come from there. */
-function mayUnlink(mailbox: MailboxRecord, uid: number, file: string): boolean {
+/** A name with this UID; or that of a message which was moved here and expunged before its file had come: no living one has that. */
+function mayUnlink(writer: AccountWriter, mailbox: MailboxRecord, uid: number, file: string): boolean {
   const at = file.lastIndexOf('/', file.lastIndexOf('/') - 1);
   const folder = at === -1 ? '' : file.slice(0, at);
-  if (folder === mailbox.folder) return isNameOf(file.slice(at + 1), mailbox.uidValidity, uid);
-  return !file.split('/').includes('..') && parseFileName(file.slice(file.lastIndexOf('/') + 1)).uid !== null;
+  if (folder === mailbox.folder && isNameOf(file.slice(at + 1), mailbox.uidValidity, uid)) return true;
+  const parsed = parseFileName(file.slice(file.lastIndexOf('/') + 1));
+  if (parsed.uid === null || file.split('/').includes('..')) return false;
+  const there = writer.mailboxes.findFolder(folder);
+  return there?.uidValidity !== parsed.uidValidity || writer.messages.get(there.id, parsed.uid) === undefined;
 }
 
 function unlinkFile(path: string): boolean {
