@@ -152,5 +152,5 @@ async function popCount(port: number, account: string): Promise<number> {
 }
 
 export const accountingTests: readonly FaultTest[] = [
-  { name: 'kill', run: ({ long }) => accounting({ rounds: long ? 100 : 12, clients: 20, load: long ? 700 : 600 }) },
+  { name: 'kill', run: ({ long, rounds = long ? 100 : 12 }) => accounting({ rounds, clients: 20, load: long ? 700 : 600 }) },
 ];

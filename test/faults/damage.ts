@@ -307,7 +307,7 @@ async function older(): Promise<string> {
 }
 
 export const damageTests: readonly FaultTest[] = [
-  { name: 'index-damaged', run: ({ long }) => damage(long ? 2000 : 200) },
+  { name: 'index-damaged', run: ({ long, rounds = long ? 2000 : 200 }) => damage(rounds, rounds) },
   { name: 'index-rows-wrong', run: () => quietDamage() },
   { name: 'index-of-mixed-times', run: mixed },
   { name: 'index-older-and-junk', run: older },

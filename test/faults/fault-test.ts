@@ -7,6 +7,8 @@ export interface FaultTest {
 
 export interface FaultOptions {
   readonly long: boolean;
+  /** Kills, mutations, seconds: of what the test has rounds of; its own number when absent. */
+  readonly rounds?: number;
 }
 
 /** Cannot be done here, and why. */

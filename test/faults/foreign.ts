@@ -248,4 +248,6 @@ async function foreign(seconds: number): Promise<string> {
   }
 }
 
-export const foreignTests: readonly FaultTest[] = [{ name: 'foreign-writers', run: ({ long }) => foreign(long ? 60 : 10) }];
+export const foreignTests: readonly FaultTest[] = [
+  { name: 'foreign-writers', run: ({ long, rounds = long ? 60 : 10 }) => foreign(rounds) },
+];

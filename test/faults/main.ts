@@ -1,6 +1,6 @@
 // Breaks things on purpose and counts: one line a test, then `N passed, N failed, N skipped`.
 //
-//     npm run faults [-- --long] [-- --only NAME[,NAME…]] [-- --markdown]
+//     npm run faults [-- --long] [-- --only NAME[,NAME…]] [-- --rounds N] [-- --markdown]
 import { spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -11,6 +11,7 @@ const { values } = parseArgs({
   options: {
     long: { type: 'boolean', default: false },
     only: { type: 'string' },
+    rounds: { type: 'string' },
     list: { type: 'boolean' },
     markdown: { type: 'boolean', default: false },
   },
@@ -37,7 +38,7 @@ for (const test of wanted) {
   let word: keyof typeof counts = 'passed';
   let text: string;
   try {
-    text = await test.run({ long: values.long });
+    text = await test.run({ long: values.long, ...(values.rounds === undefined ? {} : { rounds: Number(values.rounds) }) });
   } catch (error) {
     word = error instanceof Skip ? 'skipped' : 'failed';
     text =
