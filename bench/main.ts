@@ -36,6 +36,9 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
+    /** Of idle connections, and whether they are under TLS. */
+    count: { type: 'string', default: '1000' },
+    tls: { type: 'boolean', default: false },
     /** Of the suite imap. */
     parts: { type: 'string', default: imapParts.join() },
     fill: { type: 'string', default: 'append' },
@@ -126,7 +129,7 @@ try {
         rows.push(...(await imapSuite(ours, dovecot, runs, scale, only, { ...imapOptions, stock: join(root, 'stock') })));
       if (suite === 'pop3') rows.push(...(await pop3Suite(ours, dovecot, runs, scale, only)));
       if (suite === 'auth') rows.push(...(await authSuite(ours, dovecot, runs, scale, only)));
-      if (suite === 'idle') rows.push(...(await idleSuite(ours, dovecot, runs, scale)));
+      if (suite === 'idle') rows.push(...(await idleSuite(ours, dovecot, runs, scale, { count: Number(values.count), tls: values.tls })));
     } else if (suite === 'relay') {
       rows.push(...(await relaySuite({ root, certificate, withPeer, workers, nodeOptions }, runs, scale, only)));
     } else if (suite === 'growth') {

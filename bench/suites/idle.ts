@@ -10,16 +10,18 @@ import { account, type BenchServer, type LoopDelay, password } from '../servers/
 interface Measured {
   /** KiB a connection. */
   readonly memory: number;
+  /** MiB, the server in all. */
+  readonly resident: number;
   /** Milliseconds from APPEND's OK to EXISTS, median over clients. */
   readonly delay: number;
   readonly loop: LoopDelay | null;
 }
 
-async function once(server: BenchServer, count: number, accounts: number): Promise<Measured> {
+async function once(server: BenchServer, count: number, accounts: number, tls: boolean): Promise<Measured> {
   await server.restart();
   const clients: ImapClient[] = [];
   const open = async (n: number): Promise<ImapClient> => {
-    const client = await ImapClient.open(server.ports.imap!);
+    const client = await ImapClient.open(tls ? server.ports.imaps! : server.ports.imap!, tls);
     await client.login(account(n % accounts), password);
     await client.command('SELECT INBOX');
     return client;
@@ -41,7 +43,8 @@ async function once(server: BenchServer, count: number, accounts: number): Promi
     );
   }
   await sleep(3000);
-  const memory = (memoryOf(server.pids) - before) / count / 1024;
+  const resident = memoryOf(server.pids);
+  const memory = (resident - before) / count / 1024;
   const delays: number[] = [];
   const writer = await ImapClient.open(server.ports.imap!);
   await writer.login(account(0), password);
@@ -66,15 +69,30 @@ async function once(server: BenchServer, count: number, accounts: number): Promi
   }
   writer.close();
   for (const client of clients) client.close();
-  return { memory, delay: median(delays), loop: await loop() };
+  return { memory, resident: resident / 1024 / 1024, delay: median(delays), loop: await loop() };
 }
 
-export async function idleSuite(ours: BenchServer, peer: BenchServer | null, runs: number, scale: number): Promise<Row[]> {
+export interface IdleOptions {
+  /** Connections at scale 1. */
+  readonly count: number;
+  readonly tls: boolean;
+}
+
+/** Ten thousand under TLS: `npm run bench idle -- --peer none --tls --count 10000 --runs 1`, with as many descriptors (ulimit -n). */
+export async function idleSuite(
+  ours: BenchServer,
+  peer: BenchServer | null,
+  runs: number,
+  scale: number,
+  { count: wanted, tls }: IdleOptions,
+): Promise<Row[]> {
   const servers = peer === null ? [ours] : [ours, peer];
-  const count = Math.round(1000 * scale);
+  const count = Math.round(wanted * scale);
+  const kind = `${count} IDLE connections${tls ? ' under TLS' : ''}`;
   const results: Measured[][] = servers.map(() => []);
-  for (let run = 0; run < runs; run++) for (const [index, server] of servers.entries()) results[index]!.push(await once(server, count, 20));
-  const row = (work: string, unit: string, target: number, pick: (m: Measured) => number): Row => ({
+  for (let run = 0; run < runs; run++)
+    for (const [index, server] of servers.entries()) results[index]!.push(await once(server, count, 20, tls));
+  const row = (work: string, unit: string, target: number | null, pick: (m: Measured) => number): Row => ({
     work,
     unit,
     higher: false,
@@ -84,9 +102,10 @@ export async function idleSuite(ours: BenchServer, peer: BenchServer | null, run
     peerName: peer?.name ?? '',
   });
   return [
-    row(`${count} IDLE connections, memory each`, 'KiB', 0.06, (m) => m.memory),
+    row(`${kind}, memory each`, 'KiB', 0.06, (m) => m.memory),
+    row(`${kind}, resident in all`, 'MiB', null, (m) => m.resident),
     {
-      ...row(`${count} IDLE connections, new mail to EXISTS`, 'ms', 0.04, (m) => m.delay),
+      ...row(`${kind}, new mail to EXISTS`, 'ms', 0.04, (m) => m.delay),
       notes: delayNote(worstDelay(results[0]!.flatMap(({ loop }) => loop ?? []))),
     },
   ];
