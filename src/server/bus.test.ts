@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { MailboxId, ModSeq } from '../mail/numbers.ts';
 import type { ChangeHint } from '../store/store.ts';
 import { type BusEnd, createBus } from './bus.ts';
@@ -87,5 +87,27 @@ describe('change feed of several workers', () => {
     await turns();
     expect(theirs).toEqual([hint(1, 5)]);
     expect(passed).toHaveLength(1);
+  });
+
+  it('is told no more a while after its last session left, but at once again when one comes back before', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { feeds, passed } = workers(2);
+      feeds[1]!.subscribe(ann, () => {})();
+      await turns();
+      feeds[1]!.subscribe(ann, () => {});
+      const stop = feeds[1]!.subscribe('bob@example.com', () => {});
+      stop();
+      stop();
+      await turns();
+      vi.advanceTimersByTime(6000);
+      await turns();
+      feeds[0]!.publish(hint(1, 5));
+      feeds[0]!.publish(hint(1, 5, 'bob@example.com'));
+      await turns();
+      expect(passed).toEqual([{ from: 0, to: 1, hints: [hint(1, 5)] }]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

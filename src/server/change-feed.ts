@@ -39,7 +39,10 @@ export function sharedFeed(bus: Bus): ChangeFeed {
     subscribe(account, listener) {
       const leave = others.join(account);
       const stop = local.subscribe(account, listener);
+      let stopped = false;
       return () => {
+        if (stopped) return;
+        stopped = true;
         stop();
         leave();
       };
