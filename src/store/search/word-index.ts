@@ -14,6 +14,8 @@ export interface WordAnswer {
 const slice = 5;
 /** Contents whose fields are compared in one statement. */
 const contentStep = 10_000;
+/** Messages whose words are missing that are read in one statement. */
+const undecidedStep = 5000;
 /** Candidates looked at between looks at the clock. */
 const candidateStep = 32;
 /** Where more than one message in so many may match, all are compared in SQLite, so many contents at a step. */
@@ -62,7 +64,8 @@ export class WordIndex {
     const table = reader.words;
     const matched = new Set<number>();
     // What is pending now is undecided; what becomes ready meanwhile may be both, which does no harm.
-    const undecided = new Set(table.undecided(this.#mailbox));
+    const undecided = await this.#undecided(reader);
+    if (undecided === null) return null;
     const last = table.lastContent();
     for (let from = 0; from <= last; from += contentStep) {
       for (const uid of table.inField(field, this.#mailbox, from, from + contentStep - 1, needle)) matched.add(uid);
@@ -80,7 +83,8 @@ export class WordIndex {
     const reader = this.#reader();
     const table = reader.words;
     const matched = new Set<number>();
-    const undecided = new Set(table.undecided(this.#mailbox));
+    const undecided = await this.#undecided(reader);
+    if (undecided === null) return null;
     if (inRange !== null) for (const uid of table.cut(this.#mailbox)) undecided.add(uid);
     const found: number[] = [];
     let entries = 0;
@@ -108,6 +112,29 @@ export class WordIndex {
       if (i % candidateStep === candidateStep - 1 && (await this.#pause(reader))) return null;
     }
     return { matched, undecided };
+  }
+
+  /**
+   * UIDs whose words are not in the index, read in the order in which a message goes on its way: not read, above the mark, tried in
+   * vain. So none is missed that moves on meanwhile, but those whose words have come, and these the index is asked for afterwards.
+   */
+  async #undecided(reader: Reader): Promise<Set<number> | null> {
+    const table = reader.words;
+    const found = new Set<number>();
+    for (let after = 0; ; ) {
+      const uids = table.unread(this.#mailbox, after, undecidedStep);
+      for (const uid of uids) found.add(uid);
+      if (await this.#pause(reader)) return null;
+      if (uids.length < undecidedStep) break;
+      after = uids.at(-1)!;
+    }
+    for (let from = table.mark() + 1, last = table.highestContent(); from <= last; from += undecidedStep) {
+      for (const uid of table.uidsOfContents(this.#mailbox, from, from + undecidedStep - 1)) found.add(uid);
+      if (await this.#pause(reader)) return null;
+      last = table.highestContent();
+    }
+    for (const uid of table.inVain(this.#mailbox)) found.add(uid);
+    return found;
   }
 
   /** Lets others have the loop when it was held long enough. @returns whether the index is another one now */

@@ -63,9 +63,16 @@ function expectAll(db: Database, before: ReadonlyMap<string, Record<string, unkn
     { name: 'INBOX', messages: 2, bytes: 300, unseen: 1, deleted: 1, deletedBytes: 200, fresh: 1 },
   ]);
   const search = searchTable(db);
-  expect(search.undecided(1)).toEqual([2]);
-  expect(search.undecided(2)).toEqual([7]);
+  expect(undecided(db, 1)).toEqual([2]);
+  expect(undecided(db, 2)).toEqual([7]);
   expect([search.untried(9), search.pending(0, 9)]).toEqual([[], [{ contentId: 12, mailbox: 1, uid: 2 }]]);
+}
+
+/** UIDs of a mailbox whose words are not in the index. */
+function undecided(db: Database, mailbox: number): number[] {
+  const search = searchTable(db);
+  const waiting = search.uidsOfContents(mailbox, search.mark() + 1, search.highestContent());
+  return [...search.inVain(mailbox), ...waiting, ...search.unread(mailbox, 0, 99)];
 }
 
 const snapshot = (db: Database) => new Map(tables(db).map((table) => [table, rows(db, table)] as const));
@@ -83,7 +90,7 @@ it('an index of the first schema goes forward without loss', () => {
   const row = { modseq: 950, internalDate: 1, saveDate: 1, fileSize: 1, dirty: 0, contentId: 13, origin: null, sent: null, sentDay: null };
   const messages = messageTable(db);
   messages.insert(1, { ...row, uid: 3, flags: 0, size: 10, file: 'new/d' });
-  expect(searchTable(db).undecided(1)).toEqual([2, 3]);
+  expect(undecided(db, 1)).toEqual([2, 3]);
   expect(mailboxTable(db).get(1)).toMatchObject({ messages: 3, bytes: 310, unseen: 2, fresh: 2 });
   messages.setFile(1, 3, 'cur/d:2,', false);
   messages.remove(1, 1);

@@ -29,13 +29,22 @@ export function searchTable(db: Database) {
   const setMark = db.prepare<[number]>('UPDATE account SET words = ?');
   const exists = db.prepare<[number], number>('SELECT 1 FROM content WHERE id = ?').pluck();
   const addPending = db.prepare<[number]>('INSERT OR IGNORE INTO search_pending (content_id) VALUES (?)');
-  const undecided = db
-    .prepare<{ mailbox: number }, number>(`
+  const inVain = db
+    .prepare<[number], number>(`
       SELECT m.uid FROM search_pending AS p CROSS JOIN message AS m INDEXED BY message_by_content ON m.content_id = p.content_id
-       WHERE m.mailbox_id = :mailbox
-      UNION ALL SELECT uid FROM message INDEXED BY message_by_content WHERE content_id > (SELECT words FROM account) AND mailbox_id = :mailbox
-      UNION ALL SELECT uid FROM message INDEXED BY message_unread WHERE mailbox_id = :mailbox AND content_id IS NULL`)
+       WHERE m.mailbox_id = ?`)
     .pluck();
+  const uidsOfContents = db
+    .prepare<[number, number, number], number>(
+      'SELECT uid FROM message INDEXED BY message_by_content WHERE content_id BETWEEN ? AND ? AND mailbox_id = ?',
+    )
+    .pluck();
+  const unread = db
+    .prepare<[number, number, number], number>(
+      'SELECT uid FROM message INDEXED BY message_unread WHERE mailbox_id = ? AND uid > ? AND content_id IS NULL ORDER BY uid LIMIT ?',
+    )
+    .pluck();
+  const highestContent = db.prepare<[], number | null>('SELECT max(content_id) FROM message INDEXED BY message_by_content').pluck();
   const cut = db
     .prepare<[number], number>(`
       SELECT m.uid FROM search_text AS t INDEXED BY search_text_cut CROSS JOIN message AS m INDEXED BY message_by_content ON m.content_id = t.content_id
@@ -91,8 +100,13 @@ export function searchTable(db: Database) {
     setMark: (contentId: number) => setMark.run(contentId),
     exists: (contentId: number): boolean => exists.get(contentId) !== undefined,
     putOff: (contentId: number) => addPending.run(contentId),
-    /** UIDs of a mailbox whose words are not here. */
-    undecided: (mailbox: number): number[] => undecided.all({ mailbox }),
+    /** UIDs of a mailbox whose words are not here, because they could not be read. */
+    inVain: (mailbox: number): number[] => inVain.all(mailbox),
+    /** UIDs of a mailbox of contents between two ids. */
+    uidsOfContents: (mailbox: number, from: number, to: number): number[] => uidsOfContents.all(from, to, mailbox),
+    highestContent: (): number => highestContent.get() ?? 0,
+    /** UIDs of a mailbox, after one, whose contents were not read yet. */
+    unread: (mailbox: number, after: number, limit: number): number[] => unread.all(mailbox, after, limit),
     /** UIDs of a mailbox of whose body only the start is here. */
     cut: (mailbox: number): number[] => cut.all(mailbox),
     /** Inside a transaction. @returns false where another process was first */
