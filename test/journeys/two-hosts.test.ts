@@ -7,7 +7,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDirectory } from '../../src/directory/open.ts';
 import { startDns, type TestDns } from '../support/dns-server.ts';
 import { has, run } from '../support/program.ts';
-import { root, startTestServer, type TestServer } from '../support/server.ts';
+import {
+  addAccounts,
+  root,
+  type ServerProcess,
+  settingsIn,
+  spawnServer,
+  startTestServer,
+  type TestServer,
+  temporaryFolder,
+} from '../support/server.ts';
 
 /** As in the textbook: mail.example1.jp and mail.example2.jp, each with user1 and user2, find each other by DNS. */
 let dns: TestDns;
@@ -54,7 +63,7 @@ afterEach(async () => {
   await dns.close();
 });
 
-async function send(host: TestServer, user: string, to: string, text: string): Promise<string> {
+async function send(host: Pick<TestServer, 'port'>, user: string, to: string, text: string): Promise<string> {
   const transport = createTransport({
     host: '127.0.0.1',
     port: host.port('submission'),
@@ -74,7 +83,7 @@ interface Seen {
 }
 
 /** Waits for the newest message in an INBOX. */
-async function newest(host: TestServer, user: string, count = 1, timeout = 10_000): Promise<Seen> {
+async function newest(host: Pick<TestServer, 'port'>, user: string, count = 1, timeout = 10_000): Promise<Seen> {
   const client = new ImapFlow({
     host: '127.0.0.1',
     port: host.port('imaps'),
@@ -278,6 +287,50 @@ describe('two hosts', () => {
     admin.engine.commit(() => admin.engine.flush(null));
     admin.close();
     expect((await newest(two, 'user2@example2.jp')).source).toContain('patience');
+  });
+
+  it('are two processes, too; one that is killed has its mail when it is back', { timeout: 60_000 }, async () => {
+    const folders = [temporaryFolder(), temporaryFolder()];
+    const spawned = folders.map(({ path }, i) => {
+      const n = i + 1;
+      const settings: Record<string, unknown> = {
+        ...settingsIn(path),
+        hostname: `mail.example${n}.jp`,
+        workers: 1,
+        'listen.smtp': `127.0.0.${n + 1}:${mxPort}`,
+        'smtp.mynetworks': '',
+        'relay.port': mxPort,
+        'relay.minimal_backoff_time': '1s',
+        'relay.maximal_backoff_time': '1s',
+        'dns.servers': `127.0.0.1:${dns.port}`,
+      };
+      addAccounts(settings, { [`user1@example${n}.jp`]: 'secret' });
+      const env = Object.fromEntries(
+        Object.entries(settings).map(([key, value]) => [`POSTCOTE_${key.replaceAll('.', '__').toUpperCase()}`, String(value)]),
+      );
+      return () => spawnServer({ cwd: path, env });
+    });
+    const [one, two] = spawned.map((launch) => launch()) as [ServerProcess, ServerProcess];
+    const [, second] = spawned;
+    let back: ServerProcess | null = null;
+    try {
+      await Promise.all([one.line('ready'), two.line('ready')]);
+      await send(one, 'user1@example1.jp', 'user1@example2.jp', 'first');
+      expect((await newest(two, 'user1@example2.jp')).source).toContain('first');
+      await send(two, 'user1@example2.jp', 'user1@example1.jp', 'answer');
+      expect((await newest(one, 'user1@example1.jp')).source).toContain('answer');
+      two.kill('SIGKILL');
+      await two.exited;
+      await send(one, 'user1@example1.jp', 'user1@example2.jp', 'patience');
+      await one.line('deferred');
+      back = second!();
+      await back.line('ready');
+      expect((await newest(back, 'user1@example2.jp', 2, 20_000)).source).toContain('patience');
+    } finally {
+      for (const host of [one, back ?? two]) host.kill('SIGTERM');
+      await Promise.all([one.exited, (back ?? two).exited]);
+      for (const folder of folders) folder.remove();
+    }
   });
 
   it('keep a message in several languages whole, and encrypt it on the way', async () => {
