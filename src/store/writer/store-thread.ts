@@ -26,6 +26,8 @@ const burstLimit = 128;
 const manyFiles = 250;
 /** Milliseconds from a change of flags to the renames that follow it. */
 const settleDelay = 300;
+/** Milliseconds after a request in which another one may well follow. */
+const stillAsked = 100;
 /** Milliseconds without requests after which words are put into the search index without pause; before, a slice now and then. */
 const wordsDelay = 1000;
 
@@ -384,8 +386,19 @@ export class StoreThread {
       const hints = held.writer.takeHints().map(({ mailbox, modseq }) => ({ account: held.writer.address, mailbox, modseq }));
       if (hints.length > 0) this.#send({ replies: [], hints });
     }
-    if (more) setImmediate(() => this.#between(() => this.#background()));
+    if (more) this.#goOn();
     this.#scheduleWords(wordsDelay);
+  }
+
+  /** The next slice: at once, or a little later while somebody asks for things, who then waits for fewer slices. */
+  #goOn(): void {
+    const work = (): void => this.#between(() => this.#background());
+    if (Date.now() - this.#lastRequest >= stillAsked) setImmediate(work);
+    else
+      this.#timer ??= setTimeout(() => {
+        this.#timer = null;
+        work();
+      }, stillAsked / 2);
   }
 
   #scheduleWords(delay: number): void {
