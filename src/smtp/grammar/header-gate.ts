@@ -80,7 +80,8 @@ export class HeaderGate {
       if (octet === SPACE || octet === TAB) {
         // White space may stand before the colon. RFC 5322 4.5.8
         while (text[i] === SPACE || text[i] === TAB) i++;
-        if (i === text.length) return i - at > longestName ? 'body' : 'undecided';
+        if (i - at > longestName) return 'body';
+        if (i === text.length) return 'undecided';
         return text[i] === COLON ? 'field' : 'body';
       }
       if (octet < 33 || octet > 126) return 'body';
