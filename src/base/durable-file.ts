@@ -1,4 +1,4 @@
-import { closeSync, constants, fsync, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export function openFolder(path: string): number {
@@ -53,16 +53,24 @@ export function writeWhole(fd: number, chunk: Uint8Array): void {
   for (let from = 0; from < chunk.length; ) from += writeSync(fd, chunk, from, chunk.length - from);
 }
 
+/** In a folder that others may write to, a link must not lead elsewhere. */
+const replacing = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+
 /** Replaces a small file at once for readers; what a power cut leaves of it is open. For threads that may block. */
 export function replaceFileLoosely(path: string, text: string, temporary = `${path}.${process.pid}.tmp`, mode = 0o600): void {
-  writeFileSync(temporary, text, { mode });
+  const fd = openSync(temporary, replacing, mode);
+  try {
+    writeWhole(fd, Buffer.from(text));
+  } finally {
+    closeSync(fd);
+  }
   renameSync(temporary, path);
 }
 
 /** Replaces a small file so that after a crash it holds the old text or the new one. Durable on return. For threads that may block. */
 export function replaceFile(path: string, text: string, temporary = `${path}.${process.pid}.tmp`, mode = 0o600): void {
   try {
-    const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, mode);
+    const fd = openSync(temporary, replacing, mode);
     try {
       writeWhole(fd, Buffer.from(text));
       fsyncSync(fd);

@@ -1,6 +1,7 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile, syncFolder } from '../../base/durable-file.ts';
+import { readPlainFile } from '../../base/plain-file.ts';
 import { type Acl, allRights, anyone } from '../../mail/rights.ts';
 import type { MetadataRow } from '../tables/metadata.ts';
 
@@ -12,7 +13,7 @@ export const accountMetadataFileName = 'postcote-account-metadata';
 
 const readText = (path: string): string => {
   try {
-    return readFileSync(path, 'utf8');
+    return readPlainFile(path);
   } catch {
     return '';
   }

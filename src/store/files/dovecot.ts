@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../../base/durable-file.ts';
+import { readPlainFile } from '../../base/plain-file.ts';
 
 /** What Dovecot knew of a folder. */
 export interface DovecotUids {
@@ -17,7 +17,7 @@ const line = /^([1-9]\d{0,9})(?: [A-Z][^ ]*)* :(.+)$/;
 export function readDovecotUids(folder: string): DovecotUids | null {
   let text: string;
   try {
-    text = readFileSync(join(folder, 'dovecot-uidlist'), 'utf8');
+    text = readPlainFile(join(folder, 'dovecot-uidlist'));
   } catch {
     return null;
   }
@@ -51,7 +51,7 @@ export function writeDovecotUids(folder: string, uidValidity: number, uidNext: n
   const path = join(folder, 'dovecot-uidlist');
   let guid = randomBytes(16).toString('hex');
   try {
-    guid = /^3 .*\bG([0-9a-f]{32})\b/.exec(readFileSync(path, 'latin1').split('\n', 1)[0]!)?.[1] ?? guid;
+    guid = /^3 .*\bG([0-9a-f]{32})\b/.exec(readPlainFile(path, 'latin1').split('\n', 1)[0]!)?.[1] ?? guid;
   } catch {}
   const lines = entries.map(({ uid, base, uidl }) => `${uid}${uidl === null ? '' : ` P${uidl}`} :${base}\n`);
   replaceFile(path, `3 V${uidValidity} N${uidNext} G${guid}\n${lines.join('')}`, join(folder, 'tmp', `dovecot-uidlist.${process.pid}`));

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../../base/durable-file.ts';
+import { readPlainFile } from '../../base/plain-file.ts';
 
 export const keywordFileName = 'dovecot-keywords';
 
@@ -9,7 +9,7 @@ export function readKeywordFile(folder: string): Map<number, string> {
   const names = new Map<number, string>();
   let text = '';
   try {
-    text = readFileSync(join(folder, keywordFileName), 'utf8');
+    text = readPlainFile(join(folder, keywordFileName));
   } catch {
     return names;
   }

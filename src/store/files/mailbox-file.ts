@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile, replaceFileLoosely } from '../../base/durable-file.ts';
+import { readPlainFile } from '../../base/plain-file.ts';
 
 /** What a folder keeps about itself, so that a lost index costs no UID: one small synced file. */
 export interface MailboxFile {
@@ -21,7 +21,7 @@ export const mailboxFileName = 'postcote-mailbox';
 export function readMailboxFile(folder: string): MailboxFile | null {
   let text: string;
   try {
-    text = readFileSync(join(folder, mailboxFileName), 'utf8');
+    text = readPlainFile(join(folder, mailboxFileName));
   } catch {
     return null;
   }

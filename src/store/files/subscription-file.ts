@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../../base/durable-file.ts';
+import { readPlainFile } from '../../base/plain-file.ts';
 import { decodeModifiedUtf7, encodeModifiedUtf7 } from '../../imap/grammar/modified-utf7.ts';
 
 export const subscriptionFileName = 'subscriptions';
@@ -9,7 +9,7 @@ export const subscriptionFileName = 'subscriptions';
 export function readSubscriptionFile(root: string): string[] {
   let text = '';
   try {
-    text = readFileSync(join(root, subscriptionFileName), 'utf8');
+    text = readPlainFile(join(root, subscriptionFileName));
   } catch {
     return [];
   }
