@@ -159,20 +159,32 @@ const longestLine = 1 << 16;
  * QUIRK: TextDecoder with `stream` throws for broken gb18030, gbk, euc-jp and iso-2022-jp that it reads when it is whole (Node 26.10, 2026-11).
  */
 function byLines(label: string): { write(bytes: Uint8Array): string; end(): string } {
-  let held: Uint8Array = new Uint8Array(0);
+  let held: Uint8Array[] = [];
+  let length = 0;
+  const text = (): string => {
+    const whole = Buffer.concat(held);
+    held = [];
+    length = 0;
+    return decodeCharset(whole, label);
+  };
+  const hold = (bytes: Uint8Array): void => {
+    held.push(Buffer.from(bytes));
+    length += bytes.length;
+  };
   return {
     write(bytes) {
       const end = bytes.lastIndexOf(10) + 1;
-      if (end === 0 && held.length + bytes.length <= longestLine) {
-        held = Buffer.concat([held, bytes]);
-        return '';
+      const fits = length + bytes.length <= longestLine;
+      if (end === 0) {
+        hold(bytes);
+        return fits ? '' : text();
       }
-      const cut = end === 0 ? bytes.length : end;
-      const text = decodeCharset(Buffer.concat([held, bytes.subarray(0, cut)]), label);
-      held = Buffer.from(bytes.subarray(cut));
-      return text;
+      hold(bytes.subarray(0, end));
+      const lines = text();
+      hold(bytes.subarray(end));
+      return lines;
     },
-    end: () => decodeCharset(held, label),
+    end: text,
   };
 }
 

@@ -15,10 +15,10 @@ import { Failed, type FaultTest, figures, seeded } from './fault-test.ts';
 const ends = ['\r\n', '\n', '\r', '\r\r\n', '\n\r', '\n\n', '\r\n\0', '\0\r\n'];
 const dots = ['.', '..', '.\0', '\0.', '. ', ' .', '...', '.\b'];
 
-/** What some server may take for the end of a message, but for the one thing that is. */
+/** What some server may take for the end of a message, but for those that hold the one thing that is, with nothing wrong before it. */
 const marks = ends
   .flatMap((before) => dots.flatMap((dot) => ends.map((after) => before + dot + after)))
-  .filter((mark) => mark !== '\r\n.\r\n');
+  .filter((mark) => !/^\0?\r\n\.\r\n/.test(mark));
 
 type Way = 'plain' | 'pipelined' | 'BDAT' | 'two BDATs';
 const ways: readonly Way[] = ['plain', 'pipelined', 'BDAT', 'two BDATs'];
