@@ -86,8 +86,11 @@ function change(text: string, other: string, words: readonly string[], random: R
       const to = below(text.length + 1, random);
       return text.slice(0, to) + text.slice(at, end) + text.slice(to);
     }
-    case 10:
-      return text.slice(0, at) + (random() < 0.5 ? text.slice(at, end).toUpperCase() : text.slice(at, end).toLowerCase()) + text.slice(end);
+    case 10: {
+      // ASCII only: the capital of ÿ is no octet.
+      const swapped = text.slice(at, end).replace(/[A-Za-z]/g, (c) => String.fromCharCode(c.charCodeAt(0) ^ 32));
+      return text.slice(0, at) + swapped + text.slice(end);
+    }
     default:
       // A number in the text, another number.
       return text.replace(/\d+/g, (digits) => (random() < 0.5 ? digits : numbers[below(numbers.length, random)]!));
