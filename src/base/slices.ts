@@ -36,7 +36,7 @@ export function* sliceSort<T>(items: readonly T[], compare: (a: T, b: T) => numb
     for (const item of items.slice(at, at + run).sort(compare)) from.push(item);
     yield;
   }
-  let to: T[] = new Array<T>(from.length);
+  let to: T[] = Array.from(from);
   for (let width = run; width < from.length; width *= 2) {
     let steps = 0;
     for (let low = 0; low < from.length; low += 2 * width) {

@@ -63,7 +63,7 @@ async function relayedText(messages: number): Promise<string> {
       talk.write(`BDAT ${crlf.length} LAST\r\n${crlf}`);
       const reply = await talk.reply();
       if (reply.startsWith('250')) count.bySmtp++;
-      else if (/^5/.test(reply)) count.refused++;
+      else if (reply.startsWith('5')) count.refused++;
       else wrong.push(`BDAT: ${reply}`);
       talk.close();
     }
