@@ -22,7 +22,7 @@ export async function rebuild(m: Measures, user: string, count: number, stock: s
     while (running) {
       const asked = performance.now();
       await other.command('NOOP');
-      await other.command('FETCH 1:100 (UID FLAGS)');
+      await other.command(`FETCH 1:${Math.min(100, count)} (UID FLAGS)`);
       worst = Math.max(worst, performance.now() - asked);
       await sleep(10);
     }
