@@ -5,6 +5,16 @@ export function openFolder(path: string): number {
   return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
 }
 
+/** Waits until a file's octets are on disk. For threads that may block. */
+export function syncFile(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Waits until a folder's entries are on disk. For threads that may block. */
 export function syncFolder(path: string): void {
   const fd = openFolder(path);

@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { DestinationStream } from 'pino';
 import { hashPassword } from '../auth/password.ts';
 import { sampleMetrics } from '../base/metrics.ts';
+import { replayJournals } from '../store/journal/replay.ts';
 import { createBus } from './bus.ts';
 import { checkConfig } from './check.ts';
 import { loadConfig } from './config/load.ts';
 import { startInstance } from './instance.ts';
 import { createLog } from './log.ts';
 import { prepare, prepareDirectory, readTls } from './prepare.ts';
+import { journalDir } from './slices.ts';
 import type { ListenerInfo } from './sockets.ts';
 
 export interface CreateServerOptions {
@@ -44,6 +46,7 @@ export async function createServer({ settings, config: file, log: destination }:
   const log = createLog(config['log.level'], destination);
   const { tls, bound } = prepare({ ...loaded, config: { ...config, run_as: '' } }, log, 1);
   await prepareDirectory(loaded, (password) => hashPassword(password, config['auth.default_pass_scheme']));
+  replayJournals(journalDir(config), 1, log);
   const instance = await startInstance({
     config,
     tls,
@@ -51,6 +54,7 @@ export async function createServer({ settings, config: file, log: destination }:
     listeners: bound.map(({ sockets, ...info }) => ({ ...info, socket: sockets[0]! })),
     bus: createBus(),
     log,
+    worker: 1,
     samples: async () => sampleMetrics(),
   });
   return {

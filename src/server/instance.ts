@@ -22,6 +22,8 @@ export interface InstanceOptions {
   readonly listeners: readonly (ListenerInfo & { readonly fd?: number; readonly socket?: BoundSocket })[];
   readonly bus: Bus;
   readonly log: Log;
+  /** Number of this process among those that serve, from 1. */
+  readonly worker: number;
   readonly samples: () => Promise<readonly MetricSample[]>;
 }
 
@@ -33,10 +35,10 @@ export interface Instance {
 }
 
 /** Resolves when every listener accepts. */
-export async function startInstance({ config, tls, ticketKeys, listeners, bus, log, samples }: InstanceOptions): Promise<Instance> {
+export async function startInstance({ config, tls, ticketKeys, listeners, bus, log, worker, samples }: InstanceOptions): Promise<Instance> {
   const contexts = new TlsContexts(tls, ticketKeys);
   const limits = new ConnectionLimits(limitsOf(config));
-  const rooms = wireRooms(config, { bus, log });
+  const rooms = wireRooms(config, { bus, log, worker });
   const proxyFrom = networks(config['listen.haproxy_trusted_networks']);
   registerProcessMetrics(() => limits.total);
 

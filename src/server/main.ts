@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { hashPassword } from '../auth/password.ts';
 import { sampleMetrics } from '../base/metrics.ts';
 import { Fault } from '../mail/fault.ts';
+import { replayJournals } from '../store/journal/replay.ts';
 import { createBus } from './bus.ts';
 import { checkConfig } from './check.ts';
 import { ConfigError } from './config/error.ts';
@@ -13,6 +14,7 @@ import { startInstance } from './instance.ts';
 import { createLog, type ServerLog } from './log.ts';
 import { notifyManager } from './notify.ts';
 import { prepare, prepareDirectory, readTls } from './prepare.ts';
+import { journalDir } from './slices.ts';
 import { closeListeners } from './sockets.ts';
 import { supervise } from './supervisor.ts';
 
@@ -50,6 +52,7 @@ async function serve(file: string | undefined): Promise<void> {
   checkConfig(loaded);
   const { tls, bound } = prepare(loaded, log);
   const accounts = await prepareDirectory(loaded, (password) => hashPassword(password, config['auth.default_pass_scheme']));
+  replayJournals(journalDir(config), config.workers, log);
   // On stderr: the log must never hold a password.
   for (const line of accounts) process.stderr.write(`demo account ${line}\n`);
   const ticketKeys = randomBytes(48);
@@ -60,7 +63,16 @@ async function serve(file: string | undefined): Promise<void> {
       ? await (async () => {
           const bus = createBus();
           const listeners = bound.map(({ sockets, ...info }) => ({ ...info, socket: sockets[0]! }));
-          const instance = await startInstance({ config, tls, ticketKeys, listeners, bus, log, samples: async () => sampleMetrics() });
+          const instance = await startInstance({
+            config,
+            tls,
+            ticketKeys,
+            listeners,
+            bus,
+            log,
+            worker: 1,
+            samples: async () => sampleMetrics(),
+          });
           return { reload: (next: Loaded) => instance.reload(next.config, readTls(next)), stop: (ms: number) => instance.stop(ms) };
         })()
       : await (async () => {

@@ -10,7 +10,8 @@ import { defaultQueueSettings, type QueueSettings } from '../queue/settings.ts';
 import type { CallAheadSettings } from '../relay/call-ahead.ts';
 import { defaultRelaySettings, isTlsLevel, type RelaySettings, type TlsLevel } from '../relay/settings.ts';
 import { defaultSmtpSettings, type SmtpSettings } from '../smtp/settings.ts';
-import { type StoreSettings, storeDefaults } from '../store/settings.ts';
+import { journalOf } from '../store/journal/replay.ts';
+import { journalDefaults, type StoreSettings, storeDefaults } from '../store/settings.ts';
 import type { Config } from './config/settings.ts';
 import { parseHostPort } from './config/types.ts';
 import { descriptorRoom } from './descriptors.ts';
@@ -27,6 +28,9 @@ export const directorySlice = (config: Config): DirectorySettings => ({
   recipientDelimiter: config['mail.recipient_delimiter'],
 });
 
+/** Journals of deliveries, one folder for each process that serves. */
+export const journalDir = (config: Config): string => join(config.data_dir, 'journal');
+
 /** The part of `mail.home` that all accounts share. */
 export const mailRoot = (config: Config): string => {
   const home = config['mail.home'];
@@ -34,12 +38,14 @@ export const mailRoot = (config: Config): string => {
   return percent === -1 ? dirname(home) : home.slice(0, home.lastIndexOf('/', percent));
 };
 
-export const storeSlice = (config: Config): StoreSettings => ({
+/** @param worker its number, from 1; 0: writes no journal */
+export const storeSlice = (config: Config, worker = 0): StoreSettings => ({
   ...storeDefaults,
   maildir: config['mail.maildir'],
   ballast: join(mailRoot(config), '.postcote-ballast'),
   ballastSize: config['mail.ballast'],
   openAccounts: Math.min(storeDefaults.openAccounts, descriptorRoom().accounts),
+  journal: worker === 0 ? null : { ...journalDefaults, dir: journalOf(journalDir(config), worker) },
 });
 
 export const authSlice = (config: Config): AuthSettings => ({

@@ -61,10 +61,12 @@ export interface Rooms {
 export interface RoomDeps {
   readonly bus: Bus;
   readonly log: Log;
+  /** Number of this process among those that serve, from 1. */
+  readonly worker: number;
 }
 
 /** The one place where implementations meet. */
-export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Rooms {
+export function wireRooms(config: Config, { bus, log: plainLog, worker }: RoomDeps): Rooms {
   const clock = systemClock;
   const trace = new TraceLog(clock);
   const log = trace.wrap(plainLog);
@@ -86,7 +88,7 @@ export function wireRooms(config: Config, { bus, log: plainLog }: RoomDeps): Roo
   let localNames = localAliasSlice(config);
   const aliases = localAliases({ hostname: config.hostname, settings: () => localNames, log });
   const directory = withSrs(aliases.over(withRelayDomains(accounts, () => relayed)), srs);
-  const store = openStore(storeSlice(config), { log, feed: sharedFeed(bus), eager: true });
+  const store = openStore(storeSlice(config, worker), { log, feed: sharedFeed(bus), eager: true });
   const outbound = startOutbound(config, { clock, log, dns, directory, store, srs, aliases });
   const { queue } = outbound;
   trace.attach(outbound.queue.thread);

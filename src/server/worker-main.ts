@@ -79,6 +79,7 @@ async function start({ number, config, tls, ticketKeys, listeners }: WorkerStart
     listeners,
     bus,
     log,
+    worker: number,
     samples: () =>
       new Promise((resolve) => {
         const id = ++gathered;

@@ -1,3 +1,5 @@
+import type { JournalSettings } from './journal/journal.ts';
+
 /** What the store is told once, at start. */
 export interface StoreSettings {
   /** Maildir below an account's home; '' = the home itself. */
@@ -18,6 +20,8 @@ export interface StoreSettings {
   readonly ballastInterval: number;
   /** Mailboxes an account may have. */
   readonly mailboxLimit: number;
+  /** Makes many deliveries durable by one write; null: each file and folder is synced. Of one process at a time. */
+  readonly journal: JournalSettings | null;
 }
 
 export const storeDefaults: StoreSettings = {
@@ -36,4 +40,12 @@ export const storeDefaults: StoreSettings = {
   ballastSize: 64 << 20,
   ballastInterval: 60_000,
   mailboxLimit: 10_000,
+  journal: null,
+};
+
+export const journalDefaults: Omit<JournalSettings, 'dir'> = {
+  segmentSize: 8 << 20,
+  segments: 8,
+  longest: 128 << 10,
+  age: 60_000,
 };

@@ -142,7 +142,9 @@ export class StoreThreads {
 
   #start(thread: Thread): Worker {
     const url = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
-    const worker = new Worker(url, { workerData: { settings: this.#settings } satisfies ThreadData, name: 'postcote store' });
+    // A journal has one writer.
+    const settings = thread === this.#threads[0] ? this.#settings : { ...this.#settings, journal: null };
+    const worker = new Worker(url, { workerData: { settings } satisfies ThreadData, name: 'postcote store' });
     thread.worker = worker;
     worker.once('online', () => {
       thread.heard = performance.now();

@@ -7,6 +7,8 @@ export type DiskEvent =
   | { readonly kind: 'truncate'; readonly file: number; readonly size: number }
   | { readonly kind: 'sync'; readonly file: number }
   | { readonly kind: 'syncFolder'; readonly folder: string }
+  /** Of the whole file system: what came before event `before`. */
+  | { readonly kind: 'syncAll'; readonly before: number }
   | {
       readonly kind: 'name';
       readonly folders: readonly string[];
@@ -19,9 +21,12 @@ export type DiskEvent =
 /** Reads `strace -f -xx -s …`: what happened below `home`, and what was written to descriptor 1. */
 export function readTrace(trace: string, home: string): DiskEvent[] {
   const events: DiskEvent[] = [];
-  const begun = new Map<string, string>();
+  const begun = new Map<string, { text: string; at: number }>();
+  /** Processes that run another program, with descriptors of their own: all that counts of them is syncfs. */
+  const others = new Set<string>();
+  let programs = 0;
   const names = new Map<string, number | null>();
-  const open = new Map<number, { path: string; file: number | null; at: number; append: boolean }>();
+  const open = new Map<number, { path: string; file: number | null; at: number; append: boolean; sync: boolean }>();
   let files = 0;
   let said = '';
   const below = (path: string): boolean => path === home || path.startsWith(`${home}/`);
@@ -31,7 +36,13 @@ export function readTrace(trace: string, home: string): DiskEvent[] {
     if (add !== null) names.set(add, file);
     events.push({ kind: 'name', folders, remove, add, file });
   };
-  const call = (what: string, args: string, result: number): void => {
+  const call = (pid: string, what: string, args: string, result: number, began: number): void => {
+    if (what === 'execve') {
+      if (programs++ > 0) others.add(pid);
+      return;
+    }
+    if (what === 'syncfs') events.push({ kind: 'syncAll', before: began });
+    if (what === 'syncfs' || others.has(pid)) return;
     const strings = [...args.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map(([, hex]) => Buffer.from(hex!.replaceAll('\\x', ''), 'hex'));
     const fd = Number(/^\d+/.exec(args)?.[0] ?? -1);
     const held = open.get(fd);
@@ -46,23 +57,26 @@ export function readTrace(trace: string, home: string): DiskEvent[] {
           file = ++files;
           name(null, path, file);
         } else if (file !== null && args.includes('O_TRUNC')) events.push({ kind: 'truncate', file, size: 0 });
-        open.set(result, { path, file, at: 0, append: args.includes('O_APPEND') });
+        open.set(result, { path, file, at: 0, append: args.includes('O_APPEND'), sync: args.includes('O_DSYNC') });
         break;
       }
       case 'close':
         open.delete(fd);
         break;
       case 'write':
+      case 'writev':
+      case 'pwritev':
       case 'pwrite64': {
-        const bytes = strings[0]!.subarray(0, result);
+        const bytes = Buffer.concat(strings).subarray(0, result);
         if (fd === 1) {
           const lines = (said + bytes.toString()).split('\n');
           said = lines.pop()!;
           for (const line of lines) events.push({ kind: 'said', line });
         } else if (held?.file != null) {
-          const at = what === 'write' ? held.at : Number(/(\d+)$/.exec(args)![1]);
+          const at = !what.startsWith('p') ? held.at : Number(/(\d+)$/.exec(args)![1]);
           events.push({ kind: 'write', file: held.file, at, bytes });
-          if (what === 'write') held.at += bytes.length;
+          if (!what.startsWith('p')) held.at += bytes.length;
+          if (held.sync) events.push({ kind: 'sync', file: held.file });
         }
         break;
       }
@@ -100,13 +114,14 @@ export function readTrace(trace: string, home: string): DiskEvent[] {
     if (rest === undefined) continue;
     let text = rest;
     if (text.endsWith(' <unfinished ...>')) {
-      begun.set(pid!, text.slice(0, -' <unfinished ...>'.length));
+      begun.set(pid!, { text: text.slice(0, -' <unfinished ...>'.length), at: events.length });
       continue;
     }
     const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(text);
-    if (resumed !== null) text = (begun.get(pid!) ?? '') + resumed[1];
+    const start = resumed === null ? undefined : begun.get(pid!);
+    if (resumed !== null) text = (start?.text ?? '') + resumed[1];
     const done = /^(\w+)\((.*)\)\s+= (-?\d+)/.exec(text);
-    if (done !== null && Number(done[3]) >= 0) call(done[1]!, done[2]!, Number(done[3]));
+    if (done !== null && Number(done[3]) >= 0) call(pid!, done[1]!, done[2]!, Number(done[3]), start?.at ?? events.length);
   }
   return events;
 }
@@ -125,20 +140,28 @@ export function afterPowerCut(
 ): void {
   const syncedUpTo = new Map<number, number>();
   const sureNames = new Set<number>();
+  /** Up to here all was synced at once. */
+  let all = -1;
   const namesOf = new Map<string, number[]>();
   for (let i = 0; i < cut; i++) {
     const event = events[i]!;
     if (event.kind === 'sync') syncedUpTo.set(event.file, i);
+    else if (event.kind === 'syncAll') all = Math.max(all, event.before - 1);
     else if (event.kind === 'syncFolder') {
       for (const n of namesOf.get(event.folder) ?? []) sureNames.add(n);
       namesOf.delete(event.folder);
     } else if (event.kind === 'name') for (const folder of event.folders) namesOf.set(folder, [...(namesOf.get(folder) ?? []), i]);
   }
-  const lastSure = Math.max(-1, ...sureNames);
+  const lastSure = Math.max(all, ...sureNames);
   // 'ordered' as a journal does it: a prefix of all changes of names, at least up to the last one flushed.
   const prefix = lastSure + Math.floor(random() * (cut - lastSure));
   const keepsName = (i: number): boolean =>
-    sureNames.has(i) || survival === 'most' || (survival === 'ordered' && i <= prefix) || (survival === 'any' && random() < 0.5);
+    i <= all ||
+    sureNames.has(i) ||
+    survival === 'most' ||
+    (survival === 'ordered' && i <= prefix) ||
+    (survival === 'any' && random() < 0.5);
+  const isSure = (file: number, i: number): boolean => i <= Math.max(all, syncedUpTo.get(file) ?? -1);
   const keepsData = (): boolean => survival === 'most' || (survival !== 'least' && random() < 0.5);
   const contents = new Map<number, { bytes: Buffer; size: number }>();
   const tree = new Map<string, number | null>();
@@ -149,7 +172,7 @@ export function afterPowerCut(
       if (event.remove !== null) tree.delete(event.remove);
       if (event.add !== null) tree.set(event.add, event.file);
     } else if (event.kind === 'write' || event.kind === 'truncate') {
-      if (i > (syncedUpTo.get(event.file) ?? -1) && !keepsData()) continue;
+      if (!isSure(event.file, i) && !keepsData()) continue;
       const held = contents.get(event.file) ?? { bytes: Buffer.alloc(4096), size: 0 };
       contents.set(event.file, held);
       const grow = (size: number): void => {
@@ -162,7 +185,7 @@ export function afterPowerCut(
         grow(event.size);
       } else {
         // Sectors reach the disk one by one.
-        const torn = survival === 'any' && i > (syncedUpTo.get(event.file) ?? -1) && random() < 0.2;
+        const torn = survival === 'any' && !isSure(event.file, i) && random() < 0.2;
         const bytes = torn ? event.bytes.subarray(0, Math.floor((random() * event.bytes.length) / 512) * 512) : event.bytes;
         grow(event.at + bytes.length);
         bytes.copy(held.bytes, event.at);

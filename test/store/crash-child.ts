@@ -7,11 +7,14 @@ import type { AccountId, Uid } from '../../src/mail/numbers.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { storeDefaults } from '../../src/store/settings.ts';
 
-const [home = ''] = process.argv.slice(2);
+// HOME [JOURNAL]
+const [home = '', journalDir = ''] = process.argv.slice(2);
+// Small and soon old: segments fill, are synced and used anew all the time.
+const journal = journalDir === '' ? null : { dir: journalDir, segmentSize: 64 << 10, segments: 3, longest: 16 << 10, age: 200 };
 const say = (line: object): void => {
   writeSync(1, `${JSON.stringify(line)}\n`);
 };
-const store = openStore({ ...storeDefaults, threads: 1 }, { log: silentLog });
+const store = openStore({ ...storeDefaults, threads: 1, journal }, { log: silentLog });
 const mail = await store.open({ id: 1 as AccountId, address: 'crash@example.com', home, quota: 0 });
 const own: { box: string; uid: Uid; body: string }[] = [];
 const boxes = ['INBOX', 'Archive'];

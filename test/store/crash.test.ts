@@ -31,12 +31,20 @@ class Ledger {
   /** Under way when the child died: place unknown. */
   readonly loose = new Map<string, { from: string; mayBeGone: boolean }>();
 
+  /** Changes of flags without an answer yet: while there are some, either may have come last. */
+  readonly #touching = new Map<string, number>();
+
   take(line: Line): void {
     const place = `${line.box} ${line.uid}`;
     if (line.op === 'append') this.#put(place, line.body);
-    else if (line.op === 'touch') this.flags.delete(place);
-    else if (line.op === 'flags' && line.flags >= 0) this.flags.set(place, line.flags);
-    else if (line.op === 'leave') {
+    else if (line.op === 'touch') {
+      this.flags.delete(place);
+      this.#touching.set(place, (this.#touching.get(place) ?? 0) + 1);
+    } else if (line.op === 'flags') {
+      const others = this.#touching.get(place)! - 1;
+      this.#touching.set(place, others);
+      if (others === 0 && line.flags >= 0) this.flags.set(place, line.flags);
+    } else if (line.op === 'leave') {
       this.there.delete(place);
       this.flags.delete(place);
       this.loose.set(line.body, { from: place, mayBeGone: line.forGood ?? false });

@@ -49,10 +49,10 @@ export function tombstoneTable(db: Database) {
     has: (mailbox: number, uid: number) => has.get(mailbox, uid),
     pending: (limit: number): PendingTombstone[] => pending.all(limit),
     clear: (mailbox: number, uid: number) => clear.run(mailbox, uid),
-    /** Drops tombstones up to `before` and all but the newest `keep`. @returns highest modseq that may be missing now, 0 when none */
-    prune(mailbox: number, before: number, keep: number): number {
+    /** Drops tombstones up to `before`, and up to `recent` all but the newest `keep`. @returns highest modseq that may be missing now, 0 when none */
+    prune(mailbox: number, before: number, keep: number, recent: number): number {
       const first = oldest.get(mailbox) ?? null;
-      const bound = Math.max(before, nth.get(mailbox, keep) ?? 0);
+      const bound = Math.max(before, Math.min(nth.get(mailbox, keep) ?? 0, recent));
       if (first === null || first > bound) return 0;
       return prune.run(mailbox, bound).changes > 0 ? bound : 0;
     },

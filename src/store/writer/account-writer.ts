@@ -12,6 +12,7 @@ import { readKeywordFile, writeKeywordFile } from '../files/keyword-file.ts';
 import { writeMailboxFile } from '../files/mailbox-file.ts';
 import { isOwn } from '../files/name.ts';
 import { folderStamp } from '../files/stamp.ts';
+import type { Journal, JournalEntry } from '../journal/journal.ts';
 import type { StoreSettings } from '../settings.ts';
 import { AccountTables } from '../tables/account-tables.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
@@ -32,11 +33,20 @@ export interface Operation<R = unknown> {
   /** Its commit must survive power loss by itself (STORE, EXPUNGE, MOVE); otherwise the file's name carries what the row says. */
   readonly durable: boolean;
   prepare?(): void;
+  /** Messages that `run` has put in their places and that the journal makes durable. Called once after `run`. */
+  journaled?(): readonly Unsynced[];
   /** Descriptors that must be on disk before `run`. Called once after `prepare`. */
   unsynced?(): readonly number[];
   run(): R;
   /** Removes what `prepare` left. Called always, last. */
   dispose?(): void;
+}
+
+/** A message in its place and not on disk. */
+export interface Unsynced extends JournalEntry {
+  readonly fd: number;
+  /** Absolute: where its name is. */
+  readonly folder: string;
 }
 
 export interface Outcome {
@@ -93,6 +103,8 @@ export class AccountWriter extends AccountTables {
   readonly settings: StoreSettings;
   readonly log: Log;
   readonly inode: number;
+  /** What may make its deliveries durable, and the device they are on. */
+  journal: { readonly journal: Journal; readonly device: number } | null = null;
   /** Mailboxes of the account are being made: nothing of them was promised to anyone, one sync at the end will do. */
   isFounding = false;
   #level: Synchronous = 'NORMAL';

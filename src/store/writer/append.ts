@@ -1,6 +1,6 @@
 import { closeSync, constants, futimesSync, openSync, readSync, renameSync, rmSync, statfsSync } from 'node:fs';
-import { join } from 'node:path';
-import { writeWhole } from '../../base/durable-file.ts';
+import { dirname, join } from 'node:path';
+import { syncFolder, writeWhole } from '../../base/durable-file.ts';
 import { Fault } from '../../mail/fault.ts';
 import { FactsReader, messageFacts } from '../../mail/mime/facts.ts';
 import type { MessageFacts } from '../../mail/mime/part.ts';
@@ -9,7 +9,7 @@ import { canonicalName } from '../files/paths.ts';
 import { longestHeader } from '../tables/content.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { MessageRecord } from '../tables/message.ts';
-import type { AccountWriter, Operation } from './account-writer.ts';
+import type { AccountWriter, Operation, Unsynced } from './account-writer.ts';
 import { removeRow } from './flags.ts';
 import { createMailbox } from './mailboxes.ts';
 
@@ -49,20 +49,43 @@ interface StagedFile {
   facts: MessageFacts;
   header: Uint8Array | null;
   internalDate: number;
+  /** Where it lies, once placed. */
+  mailbox: MailboxRecord | null;
+  /** Below the mailbox's folder. */
+  file: string;
+  uid: number;
 }
 
-/** Delivery and APPEND: `tmp/` written and synced, then name, row and UID in one transaction, then the folder synced. */
+/** What a 250 waits for. */
+type Care =
+  /** The journal, after the transaction. */
+  | 'journal'
+  /** The file's sync before the transaction, the folder's after it. */
+  | 'sync'
+  /** Both before the commit: a row that is durable by itself must not be all there is. */
+  | 'syncFirst';
+
+/**
+ * Delivery and APPEND: `tmp/` written; then name, row and UID in one transaction; then the journal, which makes all of it durable. What is
+ * too long for that, or where there is none: the file synced before the transaction, the folder after it.
+ */
 export function append(writer: AccountWriter, request: AppendRequest): Operation<AppendedTo> {
   const staged: StagedFile[] = [];
+  // A queue's retry must find its key after a power cut, too.
+  const durable = request.replaces !== null || request.messages.some((message) => message.deliveryKey !== null);
+  let care: Care = durable ? 'syncFirst' : 'sync';
   return {
-    // A queue's retry must find its key after a power cut, too.
-    durable: request.replaces !== null || request.messages.some((message) => message.deliveryKey !== null),
+    durable,
     prepare() {
       checkRoom(writer);
+      const { journal } = writer;
+      if (!durable && journal !== null && request.messages.every(({ bytes }) => bytes !== null && journal.journal.takes(bytes.length)))
+        care = 'journal';
       for (const message of request.messages) staged.push(stage(writer, message));
     },
-    unsynced: () => staged.map(({ fd }) => fd),
-    run: () => place(writer, request, staged),
+    unsynced: () => (care === 'journal' ? [] : staged.map(({ fd }) => fd)),
+    run: () => place(writer, request, staged, care),
+    journaled: () => (care === 'journal' ? staged.map((file, i) => unsynced(writer, file, request.messages[i]!.bytes!)) : []),
     dispose() {
       for (const file of staged) {
         if (file.fd !== -1) closeSync(file.fd);
@@ -98,7 +121,7 @@ function stage(writer: AccountWriter, message: IncomingMessage): StagedFile {
     const { facts, header } = message.file === null ? writeBytes(fd, message.bytes!) : copyFile(fd, message.file, message.prefix);
     const internalDate = message.internalDate ?? now;
     futimesSync(fd, now / 1000, internalDate / 1000);
-    return { unique, path, fd, placed: false, facts, header, internalDate };
+    return { unique, path, fd, placed: false, facts, header, internalDate, mailbox: null, file: '', uid: 0 };
   } catch (error) {
     closeSync(fd);
     rmSync(path, { force: true });
@@ -138,7 +161,14 @@ function copyFile(fd: number, file: string, prefix: Uint8Array | null): { facts:
   return { facts, header: facts.headerSize <= longestHeader ? Buffer.concat(start).subarray(0, facts.headerSize) : null };
 }
 
-function place(writer: AccountWriter, request: AppendRequest, staged: readonly StagedFile[]): AppendedTo {
+function unsynced(writer: AccountWriter, { fd, mailbox, file, uid, internalDate }: StagedFile, octets: Uint8Array): Unsynced {
+  const { address, home, root, settings } = writer;
+  const { objectId, folder } = mailbox!;
+  const place = { address, home, maildir: settings.maildir, objectId, folder, file, uid, internalDate };
+  return { place, octets, root, device: writer.journal!.device, fd, folder: dirname(writer.path(mailbox!, file)) };
+}
+
+function place(writer: AccountWriter, request: AppendRequest, staged: readonly StagedFile[], care: Care): AppendedTo {
   const name = canonicalName(request.mailbox);
   let mailbox = writer.mailboxes.find(name);
   if (mailbox === undefined && request.autocreate) mailbox = createMailbox(writer, name, null);
@@ -161,7 +191,7 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
   let uid = wanted > 0 ? writer.drawUids(mailbox, wanted, modseq) : 0;
   for (const { file, message, key, before } of fresh) {
     if (before === undefined) {
-      insert(writer, mailbox, file, message.flags, uid, modseq);
+      insert(writer, mailbox, file, message.flags, uid, modseq, care);
       if (key !== null) writer.tombstones.addDelivery(mailbox.id, key, uid, modseq);
     }
     result.uids.push(before?.uid ?? uid);
@@ -193,6 +223,7 @@ function insert(
   flags: readonly string[],
   uid: number,
   modseq: number,
+  care: Care,
 ): void {
   const { facts, header, internalDate } = staged;
   const { bits, more } = writer.flagsOf(mailbox, flags, true);
@@ -202,8 +233,10 @@ function insert(
   const target = writer.path(mailbox, file);
   moveInto(staged.path, target);
   staged.placed = true;
+  Object.assign(staged, { mailbox, file, uid });
   writer.onUndo(() => rmSync(target, { force: true }));
-  writer.syncLater(writer.path(mailbox, folder));
+  if (care === 'sync') writer.syncLater(writer.path(mailbox, folder));
+  else if (care === 'syncFirst') syncFolder(writer.path(mailbox, folder));
   const contentId = writer.contents.insert(facts, header);
   writer.messages.insert(mailbox.id, {
     uid,

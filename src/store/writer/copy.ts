@@ -1,5 +1,6 @@
 import { constants, copyFileSync, linkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { syncFile } from '../../base/durable-file.ts';
 import { Fault } from '../../mail/fault.ts';
 import { firstKeywordBit } from '../../mail/flags.ts';
 import { baseName, lettersOfBits, parseFileName, splitPath } from '../files/name.ts';
@@ -72,6 +73,7 @@ function link(writer: AccountWriter, source: MailboxRecord, row: MessageRecord, 
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EMLINK' || code === 'EPERM' || code === 'ENOTSUP') {
         copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+        syncFile(to);
         return;
       }
       const found = code === 'ENOENT' && attempt < 10 ? locate(writer, source, row.uid) : null;

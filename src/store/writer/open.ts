@@ -1,5 +1,6 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { bootId as thisBoot } from '../../base/boot-id.ts';
 import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import { isDamage } from '../../db/open.ts';
@@ -21,15 +22,10 @@ import { newObjectId, nextUidValidity } from './mailboxes.ts';
 import { checkMailbox } from './mend.ts';
 import { scan } from './scan.ts';
 import { settleAll } from './settle.ts';
+import { setTornAside } from './torn.ts';
 
-/** This run of the machine: rows committed without a sync are whole as long as it lasts. */
-const bootId = ((): string => {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return 'unknown';
-  }
-})();
+/** Rows committed without a sync are whole as long as this run of the machine lasts. */
+const bootId = thisBoot ?? 'unknown';
 
 export interface Opened {
   readonly writer: AccountWriter;
@@ -141,6 +137,7 @@ function recover(writer: AccountWriter, isFresh: boolean): boolean {
       for (const mailbox of writer.mailboxes.all()) {
         if (readMailboxFile(writer.path(mailbox)) === null) writer.reserve(mailbox);
         if (isOtherBoot) writer.mailboxes.advance(mailbox.id, Math.max(mailbox.uidNext, mailbox.uidReserved + 1), mailbox.modseq);
+        setTornAside(writer, mailbox);
         // quick: two scans without the second between them; rows without a file wait for the next look.
         if (scan(writer, mailbox.id, new Set(), true).unread) unread = true;
       }

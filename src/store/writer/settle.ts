@@ -216,10 +216,12 @@ function unlinkFile(path: string): boolean {
 
 const kept = 10_000;
 const month = 30 * 86_400_000_000;
+/** No delivery journal has records this old: the tombstone keeps an expunged message from coming back out of it. */
+const journalAge = 600_000_000;
 
 /** Tombstones stay for QRESYNC: 30 days, or the newest 10,000 of a mailbox. RFC 7162 3.2.7 */
 function prune(writer: AccountWriter, mailbox: number): void {
-  const floor = writer.tombstones.prune(mailbox, Date.now() * 1000 - month, kept);
+  const floor = writer.tombstones.prune(mailbox, Date.now() * 1000 - month, kept, Date.now() * 1000 - journalAge);
   if (floor > 0) writer.mailboxes.setFloor(mailbox, floor);
   writer.tombstones.pruneDeliveries(Date.now() * 1000 - month);
 }

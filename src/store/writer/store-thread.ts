@@ -1,16 +1,17 @@
-import { closeSync, unlinkSync } from 'node:fs';
-import { openFolder, syncAll } from '../../base/durable-file.ts';
+import { unlinkSync } from 'node:fs';
 import type { Log } from '../../base/log.ts';
 import { isFull, sqliteFault } from '../../db/open.ts';
 import { Fault } from '../../mail/fault.ts';
+import { Journal } from '../journal/journal.ts';
 import type { Burst, CommandName, Commands, Reply, Request } from '../protocol.ts';
 import { WordIndexer } from '../search/index-words.ts';
 import type { StoreSettings } from '../settings.ts';
-import { type AccountWriter, type Operation, type Outcome, StaleIndex } from './account-writer.ts';
+import { type AccountWriter, type Operation, StaleIndex } from './account-writer.ts';
 import { setAcl, setMetadata } from './annotations.ts';
 import { append } from './append.ts';
 import { readContents, readWanted } from './content.ts';
 import { copy, move } from './copy.ts';
+import { type Debt, debtOf, type Job, pay, syncPrepared } from './durable.ts';
 import { claimRecent, expunge, store } from './flags.ts';
 import { found } from './found.ts';
 import { lookThrough } from './look.ts';
@@ -107,11 +108,28 @@ interface Held {
   unindexed: boolean;
 }
 
-interface Piece {
+interface Piece extends Job {
   readonly request: Request;
   readonly held: Held;
-  readonly operation: Operation;
-  outcome: Outcome | null;
+}
+
+/** What is committed and not answered yet. */
+interface Round {
+  readonly pieces: readonly Piece[];
+  readonly replies: Reply[];
+  readonly hints: readonly Burst['hints'][number][];
+  readonly debt: Debt;
+}
+
+/** null where none is wanted, or none can be made: each file and folder is synced then. */
+function openJournal({ journal }: StoreSettings, log: Log): Journal | null {
+  if (journal === null) return null;
+  try {
+    return new Journal(journal, log);
+  } catch (error) {
+    log.error({ err: error }, 'delivery journal: cannot be used, files are synced instead');
+    return null;
+  }
 }
 
 /** Runs the mutations of many accounts: batches what waits, syncs once, answers in a burst. */
@@ -128,11 +146,15 @@ export class StoreThread {
   #working: Promise<void> | null = null;
   readonly #putOff: (() => void)[] = [];
   readonly #tried = new WeakSet<Request>();
+  readonly #journal: Journal | null;
+  /** The round before, while it waits for the disk. */
+  #finishing: Promise<void> | null = null;
 
   constructor(settings: StoreSettings, log: Log, send: (burst: Omit<Burst, 'logs'>) => void) {
     this.#settings = settings;
     this.#log = log;
     this.#send = send;
+    this.#journal = openJournal(settings, log);
   }
 
   take(requests: readonly Request[]): void {
@@ -150,7 +172,13 @@ export class StoreThread {
 
   async #rounds(): Promise<void> {
     while (this.#waiting.length > 0) {
-      await this.#round();
+      const round = await this.#round();
+      // While one round waits for the disk the next one is written.
+      await this.#finishing;
+      this.#finishing = this.#finish(round).finally(() => {
+        this.#finishing = null;
+      });
+      if (this.#putOff.length > 0) await this.#finishing;
       for (const work of this.#putOff.splice(0)) work();
     }
     this.#closeOldest();
@@ -158,12 +186,16 @@ export class StoreThread {
 
   /** Runs a slice while no round waits for the disk: now, or after the round. */
   #between(work: () => void): void {
-    if (this.#working === null) work();
-    else this.#putOff.push(work);
+    if (this.#working !== null) this.#putOff.push(work);
+    else if (this.#finishing !== null) void this.#finishing.then(() => this.#between(work));
+    else work();
   }
 
   async close(): Promise<void> {
     await this.work();
+    await this.#finishing;
+    // What it found to be done once more.
+    if (this.#waiting.length > 0) return this.close();
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#wordsTimer !== null) clearTimeout(this.#wordsTimer);
     for (const { writer } of this.#open.values()) {
@@ -175,10 +207,11 @@ export class StoreThread {
       writer.close();
     }
     this.#open.clear();
+    await this.#journal?.close();
   }
 
   /** Takes from each account what may share a transaction, in order. */
-  async #round(): Promise<void> {
+  async #round(): Promise<Round> {
     const pieces: Piece[] = [];
     const replies: Reply[] = [];
     const rest: Request[] = [];
@@ -199,19 +232,24 @@ export class StoreThread {
       else replies.push(piece);
     }
     this.#waiting = rest;
-    await this.#run(pieces);
+    // They look for files where the round before may still have to sync them.
+    if (pieces.some(({ request }) => operations[request.command].kind === 'alone')) await this.#finishing;
+    const byAccount = await this.#run(pieces);
     const hints: Burst['hints'][number][] = [];
-    for (const held of new Set(pieces.map((piece) => piece.held))) {
-      const { address } = held.writer;
-      for (const { mailbox, modseq } of held.writer.takeHints()) hints.push({ account: address, mailbox, modseq });
-    }
-    const again: Request[] = [];
+    for (const { writer } of byAccount.keys())
+      for (const { mailbox, modseq } of writer.takeHints()) hints.push({ account: writer.address, mailbox, modseq });
+    const again = pieces.filter((piece) => this.#isWorthAnotherTry(piece));
+    for (const piece of again) piece.operation.dispose?.();
+    this.#waiting.unshift(...again.map(({ request }) => request));
+    return { pieces: pieces.filter((piece) => !again.includes(piece)), replies, hints, debt: debtOf(byAccount) };
+  }
+
+  async #finish({ pieces, replies, hints, debt }: Round): Promise<void> {
+    await pay(debt, this.#journal, debt.messages.length === 1 && this.#waiting.length === 0, this.#log);
     for (const piece of pieces) {
-      if (this.#isWorthAnotherTry(piece)) again.push(piece.request);
-      else replies.push(this.#reply(piece));
+      replies.push(this.#reply(piece));
       piece.operation.dispose?.();
     }
-    this.#waiting.unshift(...again);
     if (replies.length + hints.length > 0) this.#send({ replies, hints });
     this.#schedule();
   }
@@ -226,7 +264,7 @@ export class StoreThread {
     }
   }
 
-  async #run(pieces: readonly Piece[]): Promise<void> {
+  async #run(pieces: readonly Piece[]): Promise<ReadonlyMap<Held, readonly Piece[]>> {
     const attempt = (piece: Piece, step: () => unknown): void => {
       if (piece.outcome !== null) return;
       try {
@@ -236,7 +274,7 @@ export class StoreThread {
       }
     };
     for (const piece of pieces) attempt(piece, () => piece.operation.prepare?.());
-    await this.#syncFiles(pieces);
+    await syncPrepared(pieces);
     const byAccount = Map.groupBy(pieces, (piece) => piece.held);
     for (const [{ writer }, own] of byAccount) {
       const ready = own.filter((piece) => piece.outcome === null && !('immediate' in piece.operation));
@@ -250,42 +288,7 @@ export class StoreThread {
         });
       }
     }
-    await this.#syncFolders(byAccount);
-  }
-
-  async #syncFiles(pieces: readonly Piece[]): Promise<void> {
-    const waiting = pieces.flatMap((piece) =>
-      piece.outcome === null ? (piece.operation.unsynced?.() ?? []).map((fd) => ({ piece, fd })) : [],
-    );
-    const synced = syncAll(waiting.map(({ fd }) => fd));
-    for (const [i, error] of (synced instanceof Promise ? await synced : synced).entries()) {
-      const { piece } = waiting[i]!;
-      if (error !== null) piece.outcome = { error: sqliteFault(error, piece.held.writer.root) };
-    }
-  }
-
-  async #syncFolders(byAccount: ReadonlyMap<Held, readonly Piece[]>): Promise<void> {
-    const failed = (folder: string, own: readonly Piece[], error: unknown): void => {
-      // What lies in that folder may not be on disk: none of it is acknowledged.
-      this.#log.error({ err: error }, `fsync of ${folder} failed`);
-      for (const piece of own) piece.outcome = { error: new Fault('unavailable', `fsync of ${folder} failed`, { cause: error }) };
-    };
-    const waiting: { folder: string; own: readonly Piece[]; fd: number }[] = [];
-    for (const [{ writer }, own] of byAccount) {
-      for (const folder of writer.takeFolders()) {
-        try {
-          waiting.push({ folder, own, fd: openFolder(folder) });
-        } catch (error) {
-          failed(folder, own, error);
-        }
-      }
-    }
-    const synced = syncAll(waiting.map(({ fd }) => fd));
-    for (const [i, error] of (synced instanceof Promise ? await synced : synced).entries()) {
-      const { folder, own, fd } = waiting[i]!;
-      closeSync(fd);
-      if (error !== null) failed(folder, own, error);
-    }
+    return byAccount;
   }
 
   /** With another index than the one it met, which was replaced or is set aside now; or with room on the disk, made for it. */
@@ -336,6 +339,8 @@ export class StoreThread {
     }
     if (held === undefined) {
       const { writer, unread } = openWriter(account, this.#settings, this.#log);
+      const device = this.#journal?.device(writer.root) ?? null;
+      writer.journal = this.#journal === null || device === null ? null : { journal: this.#journal, device };
       held = { writer, used: 0, unsettled: true, unread, indexer: new WordIndexer(writer), unindexed: true };
       this.#open.set(account.home, held);
     }

@@ -1,0 +1,230 @@
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { Log } from '../../base/log.ts';
+import { syncable, syncFilesystems } from './filesystem.ts';
+import type { RecordPlace } from './record.ts';
+import { isOtherBoot, placesOf, rewriteAll } from './replay.ts';
+import { Batch, readSegment, Segment, segmentSuffix } from './segment.ts';
+
+export interface JournalSettings {
+  /** Of this thread alone. */
+  readonly dir: string;
+  /** Octets of a segment. */
+  readonly segmentSize: number;
+  /** Segments at most; when all are full, files are synced one by one until one is free. */
+  readonly segments: number;
+  /** Longest message that is written twice. Octets. */
+  readonly longest: number;
+  /** Milliseconds from the first record to the sync that makes it superfluous, at most. */
+  readonly age: number;
+}
+
+/** A message that lies in its mailbox, not synced. */
+export interface JournalEntry {
+  readonly place: Omit<RecordPlace, 'home'> & { readonly home: string };
+  readonly octets: Uint8Array;
+  readonly root: string;
+  readonly device: number;
+}
+
+/** Milliseconds after a failed write before the journal is used again. */
+const restAfterFailure = 10_000;
+
+/**
+ * Makes deliveries durable by one sequential write for many: the octets and names of messages whose files are not synced. When
+ * half the segments are full, or old, the file systems of the mail are synced as a whole, in the background, and the segments are used
+ * anew. Reads them only after the machine went down: `replay.ts`.
+ */
+export class Journal {
+  readonly #settings: JournalSettings;
+  readonly #log: Log;
+  #current: Segment | null = null;
+  /** Empty ones. */
+  #clean: Segment[] = [];
+  /** Written to, with messages that may not be on disk. */
+  #full: Segment[] = [];
+  /** One whose write failed is not used again. */
+  readonly #broken = new WeakSet<Segment>();
+  #making: Promise<void> | null = null;
+  #syncing: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #usableFrom = 0;
+  /** Segments at most. */
+  #limit: number;
+  #isWriting = false;
+  #isClosed = false;
+
+  constructor(settings: JournalSettings, log: Log) {
+    this.#settings = settings;
+    this.#limit = settings.segments;
+    this.#log = log;
+    mkdirSync(settings.dir, { recursive: true, mode: 0o700 });
+    this.#adopt();
+    this.#make();
+  }
+
+  /** The device of a Maildir whose messages may be left to it; null where they may not. */
+  device(root: string): number | null {
+    return syncable(root);
+  }
+
+  /** Whether a message of that length may be left to it now. */
+  takes(length: number): boolean {
+    return length <= this.#settings.longest && (this.#current !== null || this.#clean.length > 0) && Date.now() >= this.#usableFrom;
+  }
+
+  /** Whether these are on disk: at once where `now`. If not, their files must be synced. One call at a time. */
+  append(entries: readonly JournalEntry[], now: boolean): boolean | Promise<boolean> {
+    const { dir } = this.#settings;
+    const batch = new Batch(entries.map(({ place, octets }) => ({ place: { ...place, home: relative(dir, place.home) }, octets })));
+    const segment = this.#withRoom(batch.size);
+    if (segment === null) return false;
+    for (const { device, root } of entries) if (!segment.places.has(device)) segment.places.set(device, root);
+    this.#later(this.#settings.age);
+    try {
+      const written = segment.append(batch, now);
+      if (written === undefined) return true;
+      this.#isWriting = true;
+      return written
+        .then(
+          () => true,
+          (error: unknown) => this.#failed(segment, error),
+        )
+        .finally(() => {
+          this.#isWriting = false;
+        });
+    } catch (error) {
+      return this.#failed(segment, error);
+    }
+  }
+
+  /** Syncs what there is then. */
+  #later(wait: number): void {
+    if (this.#timer !== null || this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (this.#isWriting) return this.#later(10);
+      this.#retire();
+      this.#checkpoint();
+    }, wait).unref();
+  }
+
+  #failed(segment: Segment, error: unknown): false {
+    this.#log.error({ err: error }, 'delivery journal: write failed, files are synced instead');
+    this.#broken.add(segment);
+    this.#usableFrom = Date.now() + restAfterFailure;
+    if (this.#current === segment) this.#retire();
+    return false;
+  }
+
+  #withRoom(size: number): Segment | null {
+    if (this.#current !== null && this.#current.room < size) this.#retire();
+    if (this.#current === null && (this.#clean[0]?.room ?? 0) >= size) this.#current = this.#clean.shift()!;
+    if (this.#clean.length === 0 && (this.#current === null || this.#current.room < this.#current.size / 2)) this.#make();
+    if (this.#full.length * 2 >= this.#limit) this.#checkpoint();
+    return this.#current;
+  }
+
+  #retire(): void {
+    if (this.#current === null || this.#current.isEmpty) return;
+    this.#full.push(this.#current);
+    this.#current = null;
+  }
+
+  /** What a process before left: full segments until they are synced. */
+  #adopt(): void {
+    const { dir, segmentSize } = this.#settings;
+    for (const name of readdirSync(dir).filter((one) => one.endsWith(segmentSuffix))) {
+      const path = join(dir, name);
+      const content = readSegment(path);
+      // A replay that failed left it: it is for the next start.
+      if (content !== null && isOtherBoot(content.bootId)) continue;
+      const segment = Segment.adopt(path, statSync(path).size);
+      if (content === null || content.records.length === 0) {
+        segment.remove();
+        continue;
+      }
+      for (const [device, place] of placesOf(dir, content.records)) segment.places.set(device, place);
+      if (segment.size !== segmentSize) this.#broken.add(segment);
+      this.#full.push(segment);
+      this.#limit++;
+    }
+    if (this.#full.length > 0) this.#later(this.#settings.age);
+  }
+
+  #make(): void {
+    const { dir, segmentSize } = this.#settings;
+    const count = this.#clean.length + this.#full.length + (this.#current === null ? 0 : 1);
+    if (this.#making !== null || this.#isClosed || Date.now() < this.#usableFrom) return;
+    if (count >= this.#limit) return;
+    this.#making = Segment.create(dir, segmentSize)
+      .then(
+        (segment) => {
+          if (this.#isClosed) segment.remove();
+          else this.#clean.push(segment);
+        },
+        (error: unknown) => {
+          this.#usableFrom = Date.now() + restAfterFailure;
+          this.#log.warn({ err: error }, 'delivery journal: no segment can be made, files are synced instead');
+        },
+      )
+      .finally(() => {
+        this.#making = null;
+      });
+  }
+
+  /** Syncs what the full segments hold; then they are empty. */
+  #checkpoint(): void {
+    if (this.#syncing !== null || this.#full.length === 0) return;
+    this.#syncing = this.#sync(this.#full.slice()).finally(() => {
+      this.#syncing = null;
+      if (this.#full.length > 0) this.#later(this.#settings.age);
+    });
+  }
+
+  async #sync(segments: readonly Segment[]): Promise<void> {
+    const places = new Map(segments.flatMap((segment) => [...segment.places]));
+    try {
+      await syncFilesystems(places);
+    } catch (error) {
+      this.#log.error({ err: error }, 'delivery journal: sync of the file system failed, its files are written anew');
+      try {
+        // What the system could not write it may forget: a later sync that succeeds would prove nothing.
+        for (const { path } of segments) rewriteAll(this.#settings.dir, readSegment(path)?.records ?? [], this.#log);
+        await syncFilesystems(places);
+      } catch (again) {
+        this.#log.error({ err: again }, 'delivery journal: messages are kept in it until the next start');
+        this.#usableFrom = Number.POSITIVE_INFINITY;
+        this.#full = this.#full.filter((segment) => !segments.includes(segment));
+        for (const segment of segments) segment.keep();
+        return;
+      }
+    }
+    this.#full = this.#full.filter((segment) => !segments.includes(segment));
+    for (const segment of segments) {
+      try {
+        if (this.#broken.has(segment) || this.#isClosed || this.#clean.length > 1) {
+          segment.remove();
+          this.#limit = Math.max(this.#limit - 1, this.#settings.segments);
+        } else {
+          segment.clear();
+          this.#clean.push(segment);
+        }
+      } catch (error) {
+        segment.remove();
+        this.#log.warn({ err: error }, 'delivery journal: a segment is given up');
+      }
+    }
+  }
+
+  /** Syncs all; nothing is left. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#making;
+    await this.#syncing;
+    this.#retire();
+    if (this.#full.length > 0) await this.#sync(this.#full.slice());
+    for (const segment of [...this.#clean, ...(this.#current === null ? [] : [this.#current])]) segment.remove();
+  }
+}
