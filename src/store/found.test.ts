@@ -55,6 +55,12 @@ describe('an account that only received', () => {
     expect(await read((mail) => expect(mail.status(mail.find('INBOX')!.id)).toMatchObject({ messages: 1, uidNext: 2 }))).toEqual(six);
   });
 
+  it('has at once what another program put into a lone new/', async () => {
+    mkdirSync(join(home, 'Maildir/new'), { recursive: true });
+    writeFileSync(join(home, 'Maildir/new/1.M1P1.elsewhere'), 'Subject: x\n\ny\n');
+    expect(await read((mail) => expect(mail.status(mail.find('INBOX')!.id)).toMatchObject({ messages: 1, uidNext: 2 }))).toEqual(six);
+  });
+
   it('keeps the mark through a lost index', async () => {
     await store.deliver(account(), 'INBOX', text());
     await store.close();

@@ -36,7 +36,7 @@ export interface Opened {
 /** Opens an account for writing: makes what is missing, sets a broken index aside, recovers after an unclean stop. */
 export function openWriter(names: AccountNames, settings: StoreSettings, log: Log): Opened {
   const root = join(names.home, settings.maildir);
-  const isFresh = !existsSync(join(root, 'cur'));
+  const isFresh = !existsSync(join(root, 'cur')) && !existsSync(join(root, 'new'));
   for (const part of ['tmp', 'new', 'cur']) makeFolder(join(root, part));
   copyTemplate(join(names.home, indexName), 'account');
   if (isFresh) syncFolder(names.home);
