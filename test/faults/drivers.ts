@@ -86,12 +86,14 @@ export function smtpDriver(load: Load, accounts: readonly string[]): Promise<voi
         await reply();
         await reply();
         if (!(await reply()).startsWith('354')) continue;
-        load.ledger.possible(n);
+        const sending = load.ledger.sending(n);
         lines.send(`${messageText(n)}.\r\n`);
         const last = await reply();
-        load.ledger.settled(n);
-        if (last.startsWith('250')) load.ledger.delivered(n, account);
-        else if (!last.startsWith('4')) load.odd.push(last.trim());
+        if (last.startsWith('250')) load.ledger.delivered(sending, account);
+        else {
+          load.ledger.refused(sending);
+          if (!last.startsWith('4')) load.odd.push(last.trim());
+        }
       }
       lines.send('QUIT\r\n');
     } finally {
@@ -174,12 +176,12 @@ export function imapDriver(load: Load, account: string): Promise<void> {
         const row = rows[pick];
         if (row === undefined || dice === 0) {
           const n = load.next++;
-          ledger.possible(n);
+          const sending = ledger.sending(n);
           const text = messageText(n);
           const answer = await say(`APPEND ${other} (\\Seen) {${text.length}+}\r\n${text}`);
-          ledger.settled(n);
           const uid = /APPENDUID (\d+) (\d+)/.exec(answer);
-          if (uid !== null) ledger.placed(n, place(account, other, Number(uid[1]), Number(uid[2])), flagText('\\Seen'));
+          if (uid === null) ledger.refused(sending);
+          else ledger.placed(n, place(account, other, Number(uid[1]), Number(uid[2])), flagText('\\Seen'), sending);
         } else if (dice < 6) {
           const flags = flagSets[random(flagSets.length)]!;
           ledger.flagged(at(row.uid), null);
@@ -192,10 +194,10 @@ export function imapDriver(load: Load, account: string): Promise<void> {
           ledger.placed(row.number, place(account, other, Number(uid[1]), Number(uid[2])), null);
           rows.splice(pick, 1);
         } else if (dice === 8) {
-          ledger.possible(row.number);
+          const sending = ledger.sending(row.number);
           const uid = /COPYUID (\d+) \d+ (\d+)/.exec(await say(`UID COPY ${row.uid} ${other}`));
-          ledger.settled(row.number);
-          if (uid !== null) ledger.placed(row.number, place(account, other, Number(uid[1]), Number(uid[2])), null);
+          if (uid === null) ledger.refused(sending);
+          else ledger.placed(row.number, place(account, other, Number(uid[1]), Number(uid[2])), null, sending);
         } else {
           ledger.flagged(at(row.uid), null);
           if ((await say(`UID STORE ${row.uid} +FLAGS.SILENT (\\Deleted)`)) === '') continue;

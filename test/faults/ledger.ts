@@ -19,6 +19,13 @@ export function wholeMessage(text: string): number | null {
   return n >= 0 && text.replaceAll(/\r?\n/g, '\r\n').endsWith(messageText(n)) ? n : null;
 }
 
+/** A message on its way, until the reply: it may be there before that, or for good without one. */
+export interface Sending {
+  readonly n: number;
+  /** It was met. */
+  met: Copy | null;
+}
+
 interface Copy {
   /** null while only the recipient's INBOX is known. */
   at: Place | null;
@@ -39,8 +46,8 @@ export interface Found {
 /** What the server said yes to, and what it had been asked when it fell silent. */
 export class Ledger {
   readonly #copies = new Map<number, Copy[]>();
-  /** Copies that may exist though nobody said so. */
-  readonly #possible = new Map<number, number>();
+  /** What may be there though nobody said so; by number, in the order it went out. */
+  readonly #sending = new Map<number, Sending[]>();
   readonly #ever = new Map<Place, number>();
   readonly #gone = new Map<Place, number>();
   /** Mailbox to its UIDVALIDITY. */
@@ -49,27 +56,37 @@ export class Ledger {
   uidsReused = 0;
   uidValidityChanged = 0;
 
-  /** 250 to DATA. */
-  delivered(n: number, account: string): void {
-    this.acknowledged++;
-    this.#add(n, { at: null, account, mayBeGone: false, mayHaveMoved: false, flags: null });
+  /** Before DATA, APPEND or COPY goes out. */
+  sending(n: number): Sending {
+    const one: Sending = { n, met: null };
+    this.#sending.set(n, [...(this.#sending.get(n) ?? []), one]);
+    return one;
   }
 
-  /** Sent, no reply. */
-  possible(n: number): void {
-    this.#possible.set(n, (this.#possible.get(n) ?? 0) + 1);
+  /** 250 to DATA. Somebody may have met the message before that, moved it or taken it. */
+  delivered(sending: Sending, account: string): void {
+    this.acknowledged++;
+    this.#forget(sending);
+    if (sending.met === null) this.#add(sending.n, { at: null, account, mayBeGone: false, mayHaveMoved: false, flags: null });
   }
 
   /** APPENDUID, COPYUID. */
-  placed(n: number, at: Place, flags: string | null): void {
+  placed(n: number, at: Place, flags: string | null, sending: Sending | null = null): void {
     this.acknowledged++;
+    if (sending !== null) this.#forget(sending);
     this.seen(n, at, false);
     this.#add(n, { at, account: at.split(' ')[0]!, mayBeGone: false, mayHaveMoved: false, flags });
   }
 
-  /** A reply came after all. */
-  settled(n: number): void {
-    this.#possible.set(n, (this.#possible.get(n) ?? 1) - 1);
+  /** A reply that says no. */
+  refused(sending: Sending): void {
+    this.#forget(sending);
+    if (sending.met !== null) sending.met.mayBeGone = true;
+  }
+
+  #forget(sending: Sending): void {
+    const others = this.#sending.get(sending.n)!.filter((one) => one !== sending);
+    this.#sending.set(sending.n, others);
   }
 
   /** A message was met under a UID. */
@@ -87,10 +104,12 @@ export class Ledger {
     if (loose !== undefined) {
       loose.at = at;
       loose.mayHaveMoved = false;
-    } else if ((this.#possible.get(n) ?? 0) > 0) {
-      this.#possible.set(n, this.#possible.get(n)! - 1);
-      this.#add(n, { at, account, mayBeGone: false, mayHaveMoved: false, flags: null });
+      return;
     }
+    const sending = this.#unmet(n)[0];
+    if (sending === undefined) return;
+    sending.met = { at, account, mayBeGone: false, mayHaveMoved: false, flags: null };
+    this.#add(n, sending.met);
   }
 
   /** Before EXPUNGE, DELE with QUIT or MOVE goes out. */
@@ -117,6 +136,10 @@ export class Ledger {
     const copy = this.#at(at);
     if (copy !== null) copy.flags = flags;
     if (flags !== null) this.acknowledged++;
+  }
+
+  #unmet(n: number): readonly Sending[] {
+    return (this.#sending.get(n) ?? []).filter(({ met }) => met === null);
   }
 
   #at(at: Place): Copy | null {
@@ -155,7 +178,7 @@ export class Ledger {
       there.set(n, rest);
     }
     for (const [n, rest] of there) {
-      const allowed = this.#possible.get(n) ?? 0;
+      const allowed = this.#unmet(n).length;
       result.unacknowledged += Math.min(allowed, rest.length);
       result.duplicates += Math.max(0, rest.length - allowed);
     }
