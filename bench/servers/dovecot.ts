@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts, greeting } from './ports.ts';
-import { account, type BenchServer, domain, password } from './server.ts';
+import { type BenchServer, domain, password, putMailAside } from './server.ts';
 
 const owner = 5000;
 
@@ -113,8 +113,7 @@ service auth {
     },
     async restart(keep = false) {
       await end();
-      for (let n = 0; !keep && n < accounts; n++)
-        rmSync(join(dir('mail'), domain, account(n).split('@')[0]!), { recursive: true, force: true });
+      if (!keep) putMailAside(dir('mail'), accounts);
       await start();
     },
     stop: end,

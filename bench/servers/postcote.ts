@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts } from './ports.ts';
-import { account, type BenchServer, domain, password } from './server.ts';
+import { type BenchServer, domain, password, putMailAside } from './server.ts';
 
 const server = join(import.meta.dirname, '../../dist/server.js');
 const command = join(import.meta.dirname, '../../dist/cli.js');
@@ -100,8 +100,7 @@ ${options.extra ?? ''}
     },
     async restart(keep = false) {
       await end();
-      for (let n = 0; !keep && n < accounts; n++)
-        rmSync(join(root, 'mail', domain, account(n).split('@')[0]!), { recursive: true, force: true });
+      if (!keep) putMailAside(join(root, 'mail'), accounts);
       await start();
     },
     stop: end,

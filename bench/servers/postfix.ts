@@ -1,9 +1,9 @@
 // Debian's Postfix with virtual(8) and users in SQLite, in folders of its own.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts, greeting } from './ports.ts';
-import { account, type BenchServer, domain } from './server.ts';
+import { type BenchServer, domain, putMailAside } from './server.ts';
 
 const programs = '/usr/lib/postfix/sbin';
 const owner = 5000;
@@ -115,8 +115,7 @@ postlog unix-dgram n - n - 1 postlogd
     maildir: (name) => join(dir('mail'), domain, name.split('@')[0]!, 'Maildir'),
     async restart(keep = false) {
       control('stop');
-      for (let n = 0; !keep && n < accounts; n++)
-        rmSync(join(dir('mail'), domain, account(n).split('@')[0]!), { recursive: true, force: true });
+      if (!keep) putMailAside(dir('mail'), accounts);
       pid = await start();
     },
     async stop() {
