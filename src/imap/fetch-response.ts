@@ -1,9 +1,9 @@
+import { Share } from '../base/share.ts';
 import { Fault } from '../mail/fault.ts';
 import type { Column, MessageRow } from '../store/store.ts';
 import { FetchMessage } from './fetch-message.ts';
 import type { ItemWriter } from './items/item.ts';
 import type { Session } from './session.ts';
-import { Share } from './share.ts';
 import type { Places } from './view.ts';
 
 /** Messages whose rows are asked for at a time. */

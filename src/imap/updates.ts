@@ -1,3 +1,4 @@
+import { Share } from '../base/share.ts';
 import { Fault } from '../mail/fault.ts';
 import { systemFlags } from '../mail/flags.ts';
 import type { ModSeq } from '../mail/numbers.ts';
@@ -5,7 +6,6 @@ import { removeGone, updateContexts } from './context.ts';
 import { utf8 } from './grammar/format.ts';
 import { formatNumbers } from './grammar/sequence-set.ts';
 import type { Session } from './session.ts';
-import { Share } from './share.ts';
 import { allowedFlags } from './user-mail.ts';
 import type { View } from './view.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DotStuffing } from './dot-stuffing.ts';
+import { DotStuffing, dotStuffed } from './dot-stuffing.ts';
 
 function send(text: string, lines?: number, cuts: readonly number[] = []): string {
   const stuffing = new DotStuffing(lines);
@@ -27,6 +27,7 @@ describe('DotStuffing', () => {
     ['', '.\r\n'],
   ])('sends %j as %j', (text, sent) => {
     expect(send(text)).toBe(sent);
+    expect(dotStuffed(text, false)).toBe(sent);
   });
 
   it.each([
@@ -46,6 +47,8 @@ describe('DotStuffing', () => {
         const sorted = cuts.sort((a, b) => a - b).filter((cut) => cut <= message.length);
         expect(send(message, lines, sorted)).toBe(send(message, lines));
         const sent = send(message);
+        expect(dotStuffed(message, !/(?<!\r)\n/.test(message))).toBe(sent);
+        expect(dotStuffed(message, false)).toBe(sent);
         expect(sent.endsWith('.\r\n')).toBe(true);
         const whole = message.replace(/\r?\n/g, '\r\n');
         const back = sent.slice(0, -3).replace(/^\./gm, '');

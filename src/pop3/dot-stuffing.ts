@@ -1,3 +1,5 @@
+import { crlfText } from '../mail/line-ends.ts';
+
 const LF = 10;
 const CR = 13;
 const dot = 46;
@@ -63,4 +65,17 @@ export class DotStuffing {
     this.#empty = true;
     this.#last = LF;
   }
+}
+
+/**
+ * The same of a whole message at once, octets as latin1, with the dot at the end.
+ *
+ * @param hasCrlf its line ends are CRLF throughout
+ */
+export function dotStuffed(message: string, hasCrlf: boolean): string {
+  let text = hasCrlf ? message : crlfText(message);
+  if (text.includes('\n.')) text = text.replaceAll('\n.', '\n..');
+  if (text.startsWith('.')) text = `.${text}`;
+  if (text === '' || text.endsWith('\n')) return `${text}.\r\n`;
+  return text.endsWith('\r') ? `${text}\n.\r\n` : `${text}\r\n.\r\n`;
 }

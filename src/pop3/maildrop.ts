@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type FileLock, tryLock } from '../db/file-lock.ts';
 import { Fault } from '../mail/fault.ts';
+import { seen } from '../mail/flags.ts';
 import type { MailboxId, Uid } from '../mail/numbers.ts';
-import type { AccountStore, MailAccount, MailStore, MessageFile } from '../store/store.ts';
+import type { AccountStore, MailAccount, MailStore, MessageFile, MessageRow } from '../store/store.ts';
 import { Refusal } from './faults.ts';
 import type { UidlFormat } from './grammar/uidl-format.ts';
 import { type Listing, type Listings, listingUidls } from './listing.ts';
@@ -13,6 +14,10 @@ const lockPause = 50;
 /** Retrieved messages that wait to be marked \Seen. */
 const seenBatch = 500;
 const seenDelay = 1_000;
+/** Rows asked for at once for a client that takes one message after the other. */
+const rowsAhead = 50;
+/** Octets of a message that is read at once. */
+const small = 64 * 1024;
 
 /**
  * One session's view of INBOX: messages 1 to `count` as they were at login, and which of them are to go. Sizes come from rows,
@@ -26,6 +31,11 @@ export class Maildrop {
   readonly #listing: Listing;
   readonly #gone: Uint8Array;
   readonly #seen = new Set<Uid>();
+  /** Of messages that are likely wanted next, from the one at `#nextRow`. */
+  #rows: readonly MessageRow[] = [];
+  #nextRow = 0;
+  /** Message that a client which takes them in order takes next. */
+  #next = 1;
   #retrieved: Uid[] = [];
   #timer: NodeJS.Timeout | null = null;
   #marking: Promise<void> = Promise.resolve();
@@ -97,6 +107,11 @@ export class Maildrop {
     return listingUidls(this.#listing, format);
   }
 
+  /** The whole of a small message as it lies in its file, octets as latin1; null where it must be opened. */
+  smallText(message: number): string | null {
+    return this.#row(message)?.readText?.(small) ?? null;
+  }
+
   /** @throws Fault expunged */
   openMessage(message: number): Promise<MessageFile> {
     return this.#store.openMessage(this.#inbox, this.#uid(message));
@@ -140,6 +155,22 @@ export class Maildrop {
     await this.#marking;
     this.#lock.release();
     this.#store.release();
+  }
+
+  /** A row may be older than its file's name: what is not found by it is looked for by `openMessage`. */
+  #row(message: number): MessageRow | null {
+    const uid = this.#uid(message);
+    if (this.#rows[this.#nextRow]?.uid !== uid) {
+      const count = message === this.#next ? rowsAhead : 1;
+      this.#rows = [...this.#store.fetch(this.#inbox, this.#listing.uids.subarray(message - 1, message - 1 + count), [])].flat();
+      this.#nextRow = 0;
+    }
+    this.#next = message + 1;
+    const row = this.#rows[this.#nextRow];
+    if (row?.uid !== uid) return null;
+    this.#nextRow++;
+    if ((row.flags & seen) !== 0) this.#seen.add(uid);
+    return row;
   }
 
   #uid(message: number): Uid {

@@ -262,6 +262,34 @@ Subject: one
     expect(got).toBe('+OK 14400008 octets\r\n'.length + 14_400_008 + '.\r\n+OK Logging out.\r\n'.length);
   });
 
+  it('sends in order, backwards and by leaps, small messages and long ones', async () => {
+    const messages = Array.from({ length: 120 }, (_, i) => `a: ${i + 1}\n\n.${'x'.repeat(i % 40 === 5 ? 70_000 : i)}\n`);
+    store.put('ann@example.com', ...messages);
+    const order = [...messages.keys()].flatMap((i) => [i, messages.length - 1 - i, (i * 37) % messages.length]);
+    const said = await dialogue(`${login}${[...messages.keys(), ...order].map((i) => `RETR ${i + 1}\n`).join('')}QUIT\n`);
+    const sent = (i: number) => `+OK ${messages[i]!.length + 3} octets\n${messages[i]!.replace('\n.', '\n..')}.\n`;
+    expect(said).toContain([...messages.keys(), ...order].map(sent).join(''));
+    // Only the long ones, each four times.
+    expect(store.opened).toBe(12);
+  });
+
+  it('lets others have their turn while a client pipelines', async () => {
+    // Much work, little to send: nothing but the stretch ends it.
+    store.put('ann@example.com', `a: 1\n\n${'x\n'.repeat(30_000)}`);
+    const one = await loggedIn();
+    let worst = 0;
+    let last = performance.now();
+    const start = last;
+    const timer = setInterval(() => {
+      worst = Math.max(worst, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    one.socket.write(`${'TOP 1 0\r\n'.repeat(1_000)}QUIT\r\n`);
+    await one.until('Logging out');
+    clearInterval(timer);
+    expect(worst).toBeLessThan((performance.now() - start) / 3);
+  });
+
   it('goes on when another client has removed the message', async () => {
     store.put('ann@example.com', 'a: 1\n', 'a: 2\n');
     const one = await loggedIn();

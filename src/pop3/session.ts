@@ -1,6 +1,7 @@
 import type { AuthContext, Authenticator } from '../auth/authenticator.ts';
 import type { Log } from '../base/log.ts';
 import { bugs } from '../base/metrics.ts';
+import { Share } from '../base/share.ts';
 import type { Account } from '../directory/directory.ts';
 import { Fault } from '../mail/fault.ts';
 import type { CommandWatch } from '../net/command-watch.ts';
@@ -8,7 +9,7 @@ import type { Connection } from '../net/connection.ts';
 import type { MailStore } from '../store/store.ts';
 import type { State } from './command.ts';
 import { commandNamed, commands, generalCapabilities } from './commands/index.ts';
-import { DotStuffing } from './dot-stuffing.ts';
+import { DotStuffing, dotStuffed } from './dot-stuffing.ts';
 import { pop3Replies, Refusal } from './faults.ts';
 import { commandLine } from './grammar/command-line.ts';
 import type { UidlFormat } from './grammar/uidl-format.ts';
@@ -23,9 +24,6 @@ const commandLimit = 8192;
 const responseLimit = 12_288;
 /** Octets of a message read at once. */
 const step = 65_536;
-const LF = 10;
-const CR = 13;
-const dot = 46;
 
 export interface SessionDeps {
   readonly authenticator: Authenticator;
@@ -53,6 +51,9 @@ export class Session {
   readonly #watch: CommandWatch;
   readonly #log: Log;
   readonly #started = performance.now();
+  readonly #share = new Share();
+  /** The next command came along with the last. */
+  #pipelined = false;
   #over = false;
   #busy = false;
   #closing = false;
@@ -99,7 +100,7 @@ export class Session {
   async run(): Promise<void> {
     try {
       this.ok(this.#settings.greeting);
-      while (!this.#over && (await this.#next())) await this.connection.drain();
+      while (!this.#over && (await this.#next()));
     } catch (error) {
       this.#ended(error);
     }
@@ -143,7 +144,7 @@ export class Session {
     for (let message = 1; message <= maildrop.count; message++) {
       if (!maildrop.isDeleted(message)) text += `${message} ${value(message)}\r\n`;
     }
-    this.connection.write(`${text}.\r\n`);
+    this.connection.write(`${text}.\r\n`, 'latin1');
   }
 
   /** What CAPA says. RFC 2449 5 */
@@ -189,23 +190,32 @@ export class Session {
     await this.connection.startTls(`+OK ${this.texts.beginTls}\r\n`);
   }
 
-  /** Header and at most `lines` lines of the body, in pieces as the client takes them. @throws Fault expunged */
-  async sendMessage(message: number, text: string, lines?: number): Promise<void> {
+  /** Header and at most `lines` lines of the body. @throws Fault expunged */
+  sendMessage(message: number, text: string, lines?: number): Promise<void> | undefined {
+    const whole = this.maildrop!.smallText(message);
+    if (whole === null) return this.#sendFile(message, text, lines);
+    if (lines === undefined) {
+      // One text of one encoding with what is pipelined.
+      const head = Buffer.from(`+OK ${text}\r\n`).toString('latin1');
+      this.connection.write(head + dotStuffed(whole, whole.length === this.maildrop!.size(message)), 'latin1');
+      this.#retrieved++;
+    } else {
+      this.ok(text);
+      const stuffing = new DotStuffing(lines);
+      this.connection.write(stuffing.write(Buffer.from(whole, 'latin1')));
+      this.connection.write(stuffing.end());
+    }
+    return undefined;
+  }
+
+  /** The same in pieces as the client takes them. */
+  async #sendFile(message: number, text: string, lines?: number): Promise<void> {
     const file = await this.maildrop!.openMessage(message);
     try {
       this.ok(text);
-      // As it lies on disk where it has CRLF throughout and no line begins with a dot: most mail.
-      const whole =
-        lines === undefined && file.size <= step && file.size === this.maildrop!.size(message) ? file.readSync(0, file.size) : null;
-      if (whole !== null && whole.at(-1) === LF && whole.at(-2) === CR && whole[0] !== dot && !whole.includes('\n.')) {
-        this.connection.write(whole);
-        this.connection.write('.\r\n');
-        this.#retrieved++;
-        return;
-      }
       const stuffing = new DotStuffing(lines);
       for (let at = 0; at < file.size && !stuffing.done; at += step) {
-        const chunk = whole ?? (file.size <= step ? file.readSync(0, file.size) : await file.read(at, step));
+        const chunk = file.size <= step ? file.readSync(0, file.size) : await file.read(at, step);
         this.connection.write(stuffing.write(chunk));
         await this.connection.drain();
       }
@@ -264,7 +274,8 @@ export class Session {
       if (!command.states.includes(this.state)) throw new Fault('badSequence', keyword);
       const on = this.maildrop === null ? 'auth' : 'store';
       answered = this.#watch.begin({ name: keyword, log: this.#log, connection: this.connection, state: () => this.state, on });
-      await command.run(argument, this);
+      const running = command.run(argument, this);
+      if (running !== undefined) await running;
       this.#failures = 0;
     } catch (error) {
       if (this.connection.destroyed) throw error;
@@ -272,6 +283,13 @@ export class Session {
     } finally {
       answered?.();
       this.#busy = false;
+    }
+    // Whoever pipelines has the loop for a stretch only.
+    if (this.connection.buffered === 0) this.#pipelined = false;
+    else if (this.#pipelined) await this.#share.next();
+    else {
+      this.#pipelined = true;
+      this.#share.begin();
     }
     return true;
   }

@@ -76,7 +76,12 @@ function accountStore(store: MemoryInboxes, account: MailAccount): AccountStore 
     }),
     *fetch(_, uids, columns) {
       const wanted = new Set(Array.from(uids));
-      const rows = inbox.filter(({ uid }) => wanted.has(uid)).map((message) => row(message, columns.includes('fileName')));
+      const rows = inbox
+        .filter(({ uid }) => wanted.has(uid))
+        .map((message) => ({
+          ...row(message, columns.includes('fileName')),
+          readText: (longest: number) => text(inbox, message, longest),
+        }));
       for (let i = 0; i < rows.length; i += 100) yield rows.slice(i, i + 100);
     },
     async openMessage(_, uid) {
@@ -98,6 +103,11 @@ function accountStore(store: MemoryInboxes, account: MailAccount): AccountStore 
     },
   };
   return part as AccountStore;
+}
+
+function text(inbox: readonly Stored[], message: Stored, longest: number): string | null {
+  const { bytes } = message;
+  return inbox.includes(message) && bytes.length > 0 && bytes.length <= longest ? bytes.toString('latin1') : null;
 }
 
 function row({ uid, bytes, fileName, flags }: Stored, named: boolean): MessageRow {

@@ -1,3 +1,4 @@
+import { Share } from '../../base/share.ts';
 import { Fault } from '../../mail/fault.ts';
 import type { Mailbox } from '../../store/store.ts';
 import { command } from '../command.ts';
@@ -8,7 +9,6 @@ import { everything, searchReturn } from '../grammar/search-return.ts';
 import { requireUids, resolveKey } from '../search.ts';
 import { sendExtended } from '../search-response.ts';
 import type { Session } from '../session.ts';
-import { Share } from '../share.ts';
 import { View } from '../view.ts';
 
 interface Scope {

@@ -1,10 +1,10 @@
+import { Share } from '../../base/share.ts';
 import type { Mailbox } from '../../store/store.ts';
 import { command } from '../command.ts';
 import { type ListArguments, listArguments } from '../grammar/list.ts';
 import { mailboxPattern } from '../mailbox-pattern.ts';
 import { sendMetadata } from '../metadata.ts';
 import type { Session } from '../session.ts';
-import { Share } from '../share.ts';
 import { statusResponse } from '../status-response.ts';
 import { myRightsResponse } from './acl.ts';
 

@@ -1,3 +1,4 @@
+import { Share } from '../../base/share.ts';
 import { Fault } from '../../mail/fault.ts';
 import { flagBits, type SystemFlag } from '../../mail/flags.ts';
 import type { ModSeq } from '../../mail/numbers.ts';
@@ -6,7 +7,6 @@ import { type Command, command } from '../command.ts';
 import { storeFlags } from '../grammar/flags.ts';
 import { formatNumbers, type SequenceSet, sequenceSet } from '../grammar/sequence-set.ts';
 import type { Session } from '../session.ts';
-import { Share } from '../share.ts';
 import { sendKeywords } from '../updates.ts';
 
 interface StoreArguments {

@@ -12,8 +12,13 @@ export class Share {
     return performance.now() - this.#since > stretch ? this.#yield() : undefined;
   }
 
+  /** The time counts from now. */
+  begin(): void {
+    this.#since = performance.now();
+  }
+
   async #yield(): Promise<void> {
     await turn();
-    this.#since = performance.now();
+    this.begin();
   }
 }
