@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLog } from '../../base/log.ts';
@@ -25,7 +26,7 @@ import { AccountWriter } from '../writer/account-writer.ts';
 import { append } from '../writer/append.ts';
 import { type Debt, debtOf, type Job, pay } from '../writer/durable.ts';
 import { openWriter } from '../writer/open.ts';
-import { Journal, type JournalEntry } from './journal.ts';
+import { Journal, type JournalEntry, type JournalSettings } from './journal.ts';
 import { decodeHead, decodeRecords, pageSize } from './record.ts';
 import { replayJournals } from './replay.ts';
 import { readSegment, Segment } from './segment.ts';
@@ -59,14 +60,14 @@ const entry = (n: number, length = 100): JournalEntry => ({
 });
 
 /** One that has made its first segment. */
-async function readyJournal(more: Partial<typeof settings> = {}): Promise<Journal> {
-  const journal = new Journal({ ...settings, ...more, dir: journalDir() }, silentLog);
+async function readyJournal(more: Partial<JournalSettings> = {}): Promise<Journal> {
+  const journal = new Journal({ ...settings, dir: journalDir(), ...more }, silentLog);
   await vi.waitFor(() => expect(journal.takes(1)).toBe(true));
   return journal;
 }
-const segments = (): string[] => readdirSync(journalDir()).map((name) => join(journalDir(), name));
-const recorded = (): number[] =>
-  segments()
+const segments = (slot = '1'): string[] => readdirSync(join(dir, 'journal', slot)).map((name) => join(dir, 'journal', slot, name));
+const recorded = (slot?: string): number[] =>
+  segments(slot)
     .flatMap((path) => readSegment(path)?.records ?? [])
     .map(({ place }) => place.uid)
     .sort((a, b) => a - b);
@@ -128,10 +129,43 @@ describe('a journal', () => {
     mkdirSync(join(home(), 'Maildir'), { recursive: true });
     const journal = await readyJournal();
     void journal.append([entry(1)], true);
-    const next = await readyJournal();
-    expect(recorded()).toEqual([1]);
+    // The first one lives on: its lock is not on what the next one finds.
+    cpSync(journalDir(), join(dir, 'journal/2'), { recursive: true });
+    const next = await readyJournal({ dir: join(dir, 'journal/2') });
+    expect(recorded('2')).toEqual([1]);
     await next.close();
-    expect(recorded()).toEqual([]);
+    expect(recorded('2')).toEqual([]);
+    await journal.close();
+  });
+
+  it('leaves what a process that lives on still writes alone, and takes its place when that one ends', async () => {
+    mkdirSync(join(home(), 'Maildir'), { recursive: true });
+    const before = await readyJournal();
+    const empty = segments();
+    // What the next server does, whose primary was killed alone.
+    replayJournals(join(dir, 'journal'), 1, silentLog, { sync: () => {} });
+    const next = new Journal({ ...settings, dir: journalDir() }, silentLog);
+    expect(segments()).toEqual(empty);
+    void before.append([entry(1)], true);
+    replayJournals(join(dir, 'journal'), 0, silentLog, { sync: () => {} });
+    await setTimeout(300);
+    expect(next.takes(1)).toBe(false);
+    void before.append([entry(2)], true);
+    expect(recorded()).toEqual([1, 2]);
+    await before.close();
+    await vi.waitFor(() => expect(next.takes(1)).toBe(true));
+    void next.append([entry(3)], true);
+    expect(recorded()).toEqual([3]);
+    await next.close();
+    expect(segments()).toEqual([]);
+  });
+
+  it('may be closed before it could begin', async () => {
+    const before = await readyJournal();
+    const next = new Journal({ ...settings, dir: journalDir() }, silentLog);
+    await next.close();
+    expect(before.append([entry(1)], true)).toBe(true);
+    await before.close();
   });
 });
 

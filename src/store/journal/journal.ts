@@ -1,9 +1,10 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Log } from '../../base/log.ts';
+import { type FileLock, tryLock } from '../../db/file-lock.ts';
 import { syncable, syncFilesystems } from './filesystem.ts';
 import type { RecordPlace } from './record.ts';
-import { isOtherBoot, placesOf, rewriteAll } from './replay.ts';
+import { isOtherBoot, lockOf, placesOf, rewriteAll } from './replay.ts';
 import { Batch, readSegment, Segment, segmentSuffix } from './segment.ts';
 
 export interface JournalSettings {
@@ -29,6 +30,8 @@ export interface JournalEntry {
 
 /** Milliseconds after a failed write before the journal is used again. */
 const restAfterFailure = 10_000;
+/** Milliseconds between two looks whether the process before has ended. */
+const lockPause = 200;
 
 /**
  * Makes deliveries durable by one sequential write for many: the octets and names of messages whose files are not synced. When
@@ -38,6 +41,9 @@ const restAfterFailure = 10_000;
 export class Journal {
   readonly #settings: JournalSettings;
   readonly #log: Log;
+  /** null while a process before still writes here: files are synced then. */
+  #lock: FileLock | null = null;
+  #waiting: NodeJS.Timeout | null = null;
   #current: Segment | null = null;
   /** Empty ones. */
   #clean: Segment[] = [];
@@ -59,6 +65,23 @@ export class Journal {
     this.#limit = settings.segments;
     this.#log = log;
     mkdirSync(settings.dir, { recursive: true, mode: 0o700 });
+    this.#begin();
+  }
+
+  /** @throws what the lock's file or the folder fail with */
+  #begin(): void {
+    this.#lock = tryLock(lockOf(this.#settings.dir));
+    if (this.#lock === null) {
+      this.#waiting = setTimeout(() => {
+        try {
+          this.#begin();
+        } catch (error) {
+          this.#log.error({ err: error }, 'delivery journal: cannot be used, files are synced instead');
+        }
+      }, lockPause).unref();
+      return;
+    }
+    this.#waiting = null;
     this.#adopt();
     this.#make();
   }
@@ -221,10 +244,12 @@ export class Journal {
   async close(): Promise<void> {
     this.#isClosed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#waiting !== null) clearTimeout(this.#waiting);
     await this.#making;
     await this.#syncing;
     this.#retire();
     if (this.#full.length > 0) await this.#sync(this.#full.slice());
     for (const segment of [...this.#clean, ...(this.#current === null ? [] : [this.#current])]) segment.remove();
+    this.#lock?.release();
   }
 }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { bootId } from '../../base/boot-id.ts';
 import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
+import { tryLock } from '../../db/file-lock.ts';
 import { syncable, syncFilesystemsNow } from './filesystem.ts';
 import type { JournalRecord } from './record.ts';
 import { Restorer } from './restore.ts';
@@ -13,6 +14,12 @@ export const isOtherBoot = (id: string | null, now = bootId): boolean => id === 
 
 /** Folders of one thread's journal, of any process of this server. */
 export const journalOf = (dir: string, slot: number): string => join(dir, String(slot));
+
+/**
+ * Whoever writes a journal holds this, to its end: workers whose primary was killed live on for a moment beside those of the next
+ * one. Not in the folder, whose files come and go.
+ */
+export const lockOf = (dir: string): string => `${dir}.lock`;
 
 /** A folder on each device that has messages of these records. */
 export function placesOf(dir: string, records: readonly JournalRecord[]): Map<number, string> {
@@ -51,28 +58,35 @@ export interface ReplayDeps {
 
 /**
  * Before anything is served: what the journals in `dir` have of a run of the machine that ended without warning goes where it belongs.
- * Those of this run are left to the threads that write the first `slots` of them.
+ * Those of this run are left to the threads that write the first `slots` of them, or that still do.
  */
 export function replayJournals(dir: string, slots: number, log: Log, { boot, sync }: ReplayDeps = {}): void {
   if (!existsSync(dir)) return;
-  for (const slot of readdirSync(dir)) {
-    const from = join(dir, slot);
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const from = join(dir, entry.name);
+    const lock = tryLock(lockOf(from));
     try {
-      replaySlot(from, log, boot, sync);
+      replaySlot(from, lock === null, log, boot, sync);
     } catch (error) {
       log.error({ err: error }, `delivery journal: ${from} cannot be replayed; it is kept for the next start`);
     }
-    if (/^\d+$/.test(slot) && Number(slot) <= slots) continue;
     // Fewer threads than before: the first one takes these over.
-    const first = journalOf(dir, 1);
-    mkdirSync(first, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(from)) renameSync(join(from, name), join(first, name));
-    rmdirSync(from);
-    syncFolder(first);
+    const isOver = !(/^\d+$/.test(entry.name) && Number(entry.name) <= slots);
+    if (isOver && lock !== null) handOver(from, journalOf(dir, 1));
+    lock?.release();
   }
 }
 
-function replaySlot(from: string, log: Log, boot: string | undefined, sync = syncFilesystemsNow): void {
+function handOver(from: string, first: string): void {
+  mkdirSync(first, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(from)) renameSync(join(from, name), join(first, name));
+  rmdirSync(from);
+  syncFolder(first);
+}
+
+/** @param isHeld somebody writes it: it is of this run, and its empty segments are about to be used */
+function replaySlot(from: string, isHeld: boolean, log: Log, boot: string | undefined, sync = syncFilesystemsNow): void {
   const replayed: string[] = [];
   const places = new Map<number, string>();
   let messages = 0;
@@ -81,7 +95,7 @@ function replaySlot(from: string, log: Log, boot: string | undefined, sync = syn
     const isKept = name.endsWith(keptSuffix);
     const path = join(from, name);
     const content = isKept || name.endsWith(segmentSuffix) ? readSegment(path) : null;
-    if (content !== null && !isKept && !isOtherBoot(content.bootId, boot)) continue;
+    if (content === null ? isHeld : !isKept && !isOtherBoot(content.bootId, boot)) continue;
     if (content !== null) {
       messages += content.records.length;
       written += restore(from, content.records, isKept, log);
