@@ -13,8 +13,8 @@ import { readRange } from './message-text.ts';
 export interface UrlTarget {
   /** Octets as in the message, CRLF line ends. */
   body(): Promise<Buffer>;
-  /** Transfer encoding undone; null where that cannot be. */
-  binary(): Promise<Buffer | null>;
+  /** Transfer encoding undone, and the part as it then is; null where that cannot be. */
+  binary(): Promise<{ readonly octets: Buffer; readonly part: Part | null } | null>;
   /** The part whose body it is, null for a header or what is no part. */
   readonly part: Part | null;
 }
@@ -43,11 +43,27 @@ export function urlTarget(mail: AccountStore, mailbox: Mailbox, { uid, section, 
       return cut(toCrlf(section.fields.length > 0 ? headerFilter(section.fields, section.text === 'HEADER.FIELDS.NOT')(all) : all));
     },
     async binary() {
-      if (range.kind !== 'body' || section.fields.length > 0) return this.body();
-      if (!knowsTransferEncoding(range.part.encoding)) return null;
-      const plain = /^(?:7bit|8bit|binary)$/.test(range.part.encoding);
-      const all = await octets();
-      return cut(plain ? toCrlf(all) : decodeTransfer(all, range.part.encoding));
+      const { part } = range;
+      // Of a composite part or a header, what is there is given as it lies. RFC 3516 4.2
+      const isLeaf = range.kind === 'body' && section.fields.length === 0 && part.type !== 'multipart' && part.type !== 'message';
+      if (!isLeaf || isPlain(part.encoding)) return { octets: await this.body(), part: this.part };
+      if (!knowsTransferEncoding(part.encoding)) return null;
+      const decoded = decodeTransfer(toCrlf(await octets()), part.encoding);
+      // Lines are counted of what is encoded. RFC 9051 7.5.2
+      return { octets: cut(decoded), part: { ...part, encoding: domainOf(decoded), size: decoded.length, lines: 0 } };
     },
   };
+}
+
+function isPlain(encoding: string): boolean {
+  return encoding === '7bit' || encoding === '8bit' || encoding === 'binary';
+}
+
+/** The transfer encoding of what is not encoded. RFC 2045 2.7 */
+function domainOf(octets: Buffer): '7bit' | '8bit' | 'binary' {
+  const text = octets.toString('latin1');
+  // oxlint-disable-next-line no-control-regex
+  if (/\0|\r(?!\n)|(?<!\r)\n|[^\r\n]{999}/.test(text)) return 'binary';
+  // oxlint-disable-next-line no-control-regex
+  return /^[\x00-\x7f]*$/.test(text) ? '7bit' : '8bit';
 }

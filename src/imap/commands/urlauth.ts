@@ -175,11 +175,14 @@ async function answer(session: Session, { url, params: asked }: Wanted): Promise
       return [{ text: ` {${octets.length}}\r\n`, octets, after: '' }];
     }
     const items: Item[] = [];
-    for (const param of asked) {
-      const structure = target.part === null ? 'NIL' : bodyWire(target.part, true);
-      if (param === 'BODYPARTSTRUCTURE') items.push({ text: ` (${param} ${structure}`, octets: null, after: ')' });
-      else {
-        const octets = param === 'BODY' ? await target.body() : await target.binary();
+    const binary = asked.includes('BINARY') ? await target.binary() : null;
+    for (const param of params.filter((name) => asked.includes(name))) {
+      if (param === 'BODYPARTSTRUCTURE') {
+        // It describes what BINARY gives, where that is given. RFC 5524 3.2
+        const part = binary === null ? target.part : binary.part;
+        items.push({ text: ` (${param} ${part === null ? 'NIL' : bodyWire(part, true)}`, octets: null, after: ')' });
+      } else {
+        const octets = param === 'BODY' ? await target.body() : (binary?.octets ?? null);
         const tilde = octets?.includes(0) ? '~' : '';
         const head = octets === null ? 'NIL' : `${tilde}{${octets.length}}\r\n`;
         items.push({ text: ` (${param} ${head}`, octets, after: ')' });
