@@ -47,6 +47,12 @@ export function isLoopback(address: string): boolean {
   return parse(address)?.range() === 'loopback';
 }
 
+/** On this machine, its link or a private network. */
+export function isNear(address: string): boolean {
+  const range = parse(address)?.range();
+  return range === 'loopback' || range === 'private' || range === 'linkLocal' || range === 'uniqueLocal';
+}
+
 /** Addresses parsed lately: each connection's is asked for several times. */
 const parsed = new Map<string, ipaddr.IPv4 | ipaddr.IPv6 | null>();
 const mostParsed = 1000;

@@ -2,12 +2,16 @@
 const quick = 3;
 /** How long one message may keep others waiting. Milliseconds. */
 const patience = 10;
+/** The same of peers on this machine or a private network: what takes longer there is this machine's own load. */
+const quickNear = 6;
+const patienceNear = 60;
 const mostPeers = 1_000;
 
 /**
  * Between the end of a message's text and its reply lies the time in which a crash makes a duplicate: nobody here knows whether
  * it arrived (RFC 1047). Messages to peers that answer at once go through it one after the other, so that a crash finds one of
- * them there. Peers that take longer are not waited for: with them, that would cost more than it saves.
+ * them there. Peers that take longer are not waited for: with them, that would cost more than it saves. Far ones count as such
+ * until they have shown otherwise.
  */
 export class DotGate {
   /** Milliseconds that peers take, lately. */
@@ -16,8 +20,9 @@ export class DotGate {
   #inside = false;
 
   /** Resolves when the end of a message may be sent. @returns to be called when its reply is recorded, or will not come */
-  async enter(peer: string): Promise<() => void> {
-    const gated = (this.#usual.get(peer) ?? 0) <= quick;
+  async enter(peer: string, isNear: boolean): Promise<() => void> {
+    const usual = this.#usual.get(peer) ?? (isNear ? 0 : patience);
+    const gated = usual <= (isNear ? quickNear : quick);
     if (gated) {
       if (this.#inside) await new Promise<void>((resolve) => this.#waiting.push(resolve));
       this.#inside = true;
@@ -27,12 +32,12 @@ export class DotGate {
       if (keeps) this.#next();
       keeps = false;
     };
-    const timer = gated ? setTimeout(leave, patience) : null;
+    const timer = gated ? setTimeout(leave, isNear ? patienceNear : patience) : null;
     const start = performance.now();
     return () => {
       if (timer !== null) clearTimeout(timer);
       leave();
-      this.#note(peer, performance.now() - start);
+      this.#note(peer, usual, performance.now() - start);
     };
   }
 
@@ -42,8 +47,8 @@ export class DotGate {
     else next();
   }
 
-  #note(peer: string, took: number): void {
-    const usual = this.#usual.get(peer) ?? 0;
+  #note(peer: string, before: number, took: number): void {
+    const usual = this.#usual.get(peer) ?? before;
     this.#usual.delete(peer);
     // One slow answer, as the first one is, does not make a peer slow.
     this.#usual.set(peer, usual * 0.9 + Math.min(took, patience) * 0.1);

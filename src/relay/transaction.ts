@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { isNear } from '../net/networks.ts';
 import type { QueuedRecipient } from '../queue/transport.ts';
 import { Broken, type SmtpClient } from './client.ts';
 import { DataWriter } from './data-writer.ts';
@@ -90,7 +91,7 @@ export async function transact(
 
 /** @returns to be called when the reply is recorded */
 async function sendText(client: SmtpClient, bytes: Buffer | null, file: string, gate: DotGate | undefined): Promise<() => void> {
-  const enter = async (): Promise<() => void> => gate?.enter(client.name) ?? (() => {});
+  const enter = async (): Promise<() => void> => gate?.enter(client.name, isNear(client.options.address)) ?? (() => {});
   const writer = new DataWriter();
   if (bytes !== null) {
     const wire = writer.write(bytes);
