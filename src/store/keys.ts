@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { localDay } from '../mail/local-time.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { SortItem } from '../mail/sort.ts';
 import { grown } from './columns.ts';
@@ -134,7 +135,7 @@ export class MailboxKeys {
   /** As written in the Date field, else of the internal date. RFC 9051 6.4.4 */
   sentDay(at: number): number {
     const written = this.#sentDays[at]!;
-    return Number.isNaN(written) ? Math.floor(this.#internalDates[at]! / 86_400_000) : written;
+    return Number.isNaN(written) ? localDay(this.#internalDates[at]!) : written;
   }
 
   /** What to compare of those of `uids` (ascending) that are here. @param withText else `keys` has `sent` only */

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { firstKeywordBit, flagBits, systemFlag } from '../mail/flags.ts';
+import { localDay, startOfDay } from '../mail/local-time.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { MailboxId, Uid } from '../mail/numbers.ts';
 import type { SearchKey } from '../mail/search.ts';
@@ -18,7 +19,6 @@ const lookStep = 1000;
 /** From here on keys ask for text. */
 const textCost = 3;
 const none = new Uint32Array(0);
-const day = 86_400_000;
 
 /** Where a key's answer comes from; cheaper ones are asked first. */
 function cost(key: SearchKey): number {
@@ -284,17 +284,21 @@ const byKeys =
 
 function dateTest({ which, op, day: wanted }: SearchKey & { kind: 'date' }, keys: MailboxKeys): Test {
   const compare = (found: number): boolean => (op === 'before' ? found < wanted : op === 'on' ? found === wanted : found >= wanted);
-  if (which !== 'sent')
+  if (which !== 'sent') {
+    // The day that INTERNALDATE shows. RFC 9051 6.4.4
+    const [from, until] = [startOfDay(wanted), startOfDay(wanted + 1)];
+    const within = (time: number): boolean => (op === 'before' ? time < from : time >= from && (op === 'since' || time < until));
     return byKeys(
       keys,
-      (_, at) => compare(Math.floor((which === 'saved' ? keys.saveDate(at) : keys.internalDate(at)) / day)),
-      ofRow(({ internalDate, saveDate }) => compare(Math.floor((which === 'saved' ? saveDate : internalDate) / day))),
+      (_, at) => within(which === 'saved' ? keys.saveDate(at) : keys.internalDate(at)),
+      ofRow(({ internalDate, saveDate }) => within(which === 'saved' ? saveDate : internalDate)),
     );
+  }
   const look: Test = (message) => {
     const row = message.row('sortKeys');
     if (row === null) return false;
     const sentDay = row.sortKeys === undefined ? null : (JSON.parse(row.sortKeys) as SortKeys).sentDay;
-    return compare(sentDay ?? Math.floor(row.internalDate / day));
+    return compare(sentDay ?? localDay(row.internalDate));
   };
   return byKeys(keys, (_, at) => compare(keys.sentDay(at)), look);
 }

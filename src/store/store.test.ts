@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { stagedBytes } from '../base/staging.ts';
 import type { AccountId, ModSeq, Uid } from '../mail/numbers.ts';
@@ -69,6 +69,26 @@ describe('append', () => {
     const [again] = await mail.append('Drafts', [{ message: message('third'), flags: [] }], { replaces: { id, uid: old!.uid } });
     expect(uidsOf(mail, 'Drafts')).toEqual([again!.uid]);
     mail.release();
+  });
+
+  it('searches days by the calendar of its zone', async () => {
+    vi.stubEnv('TZ', 'Europe/Helsinki');
+    const mail = await store.open(account());
+    const { id } = inbox(mail);
+    const times = ['2007-03-24T23:00+02:00', '2007-03-25T00:00+02:00', '2007-03-25T23:00+03:00', '2007-03-26T00:00+03:00'];
+    for (const time of times) await mail.append('INBOX', [{ message: message('x'), flags: [], internalDate: Date.parse(time) }]);
+    const day = Date.UTC(2007, 2, 25) / 86_400_000;
+    const found = async (which: 'internal' | 'sent', op: 'before' | 'on' | 'since') => [
+      ...(await mail.search(id, { kind: 'date', which, op, day })),
+    ];
+    // They have no Date field.
+    for (const which of ['internal', 'sent'] as const) {
+      expect(await found(which, 'before')).toEqual([1]);
+      expect(await found(which, 'on')).toEqual([2, 3]);
+      expect(await found(which, 'since')).toEqual([2, 3, 4]);
+    }
+    mail.release();
+    vi.unstubAllEnvs();
   });
 
   it('sorts and searches what came since it was last asked', async () => {

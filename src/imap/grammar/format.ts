@@ -1,3 +1,5 @@
+import { zoneAt } from '../../mail/local-time.ts';
+
 /** Octets (as latin1) as the shortest of atom, quoted string and literal. */
 export function astring(octets: string): string {
   if (/^[^\x00-\x20(){%*"\\\x7f-\xff]+$/.test(octets) && !/^nil$/i.test(octets)) return octets;
@@ -21,9 +23,11 @@ export function utf8(text: string): string {
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const two = (n: number): string => (n < 10 ? `0${n}` : `${n}`);
 
-/** date-time in UTC, quoted. RFC 9051 9 */
+/** date-time in the zone of this host, quoted. RFC 9051 9 */
 export function dateTime(milliseconds: number): string {
-  const d = new Date(milliseconds);
+  const zone = zoneAt(milliseconds);
+  const d = new Date(milliseconds + zone * 60_000);
   const day = d.getUTCDate();
-  return `"${day < 10 ? ` ${day}` : day}-${months[d.getUTCMonth()]}-${String(d.getUTCFullYear()).padStart(4, '0')} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())} +0000"`;
+  const ahead = Math.abs(zone);
+  return `"${day < 10 ? ` ${day}` : day}-${months[d.getUTCMonth()]}-${String(d.getUTCFullYear()).padStart(4, '0')} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())} ${zone < 0 ? '-' : '+'}${two(Math.floor(ahead / 60))}${two(ahead % 60)}"`;
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { runs } from '../../../test/support/runs.ts';
 import { Fault } from '../../mail/fault.ts';
 import { appendMessages } from './append.ts';
@@ -108,6 +108,12 @@ describe('round trips', () => {
       }),
     );
     expect(at(readDateTime, '" 1-Jan-2020 01:00:00 +0100"')).toBe(Date.UTC(2020, 0, 1));
+    vi.stubEnv('TZ', 'America/St_Johns');
+    expect(dateTime(Date.UTC(2020, 0, 1))).toBe('"31-Dec-2019 20:30:00 -0330"');
+    vi.stubEnv('TZ', 'Europe/Helsinki');
+    expect(dateTime(Date.UTC(2007, 9, 28, 0, 30))).toBe('"28-Oct-2007 03:30:00 +0300"');
+    expect(dateTime(Date.UTC(2007, 9, 28, 1, 30))).toBe('"28-Oct-2007 03:30:00 +0200"');
+    vi.unstubAllEnvs();
     expect(at(date, '2-Jan-1970')).toBe(1);
   });
 

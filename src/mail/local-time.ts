@@ -1,0 +1,17 @@
+const day = 86_400_000;
+
+/** Minutes that the calendar of this host is ahead of UTC at that time. */
+export function zoneAt(milliseconds: number): number {
+  return -Math.trunc(new Date(milliseconds).getTimezoneOffset());
+}
+
+/** Days since 1970 by the calendar of this host. */
+export function localDay(milliseconds: number): number {
+  return Math.floor((milliseconds + zoneAt(milliseconds) * 60_000) / day);
+}
+
+/** When that day begins here. @param days since 1970 */
+export function startOfDay(days: number): number {
+  const utc = new Date(days * day);
+  return new Date(2000, 0, 1).setFullYear(utc.getUTCFullYear(), utc.getUTCMonth(), utc.getUTCDate());
+}
