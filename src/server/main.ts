@@ -10,6 +10,7 @@ import { ConfigError } from './config/error.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
 import { followsReload, type SettingName, settingNames } from './config/settings.ts';
 import { StartFailure, startExit } from './failure.ts';
+import { collectWhenIdle } from './idle-collection.ts';
 import { startInstance } from './instance.ts';
 import { createLog, type ServerLog } from './log.ts';
 import { notifyManager } from './notify.ts';
@@ -57,6 +58,7 @@ async function serve(file: string | undefined): Promise<void> {
   for (const line of accounts) process.stderr.write(`demo account ${line}\n`);
   const ticketKeys = randomBytes(48);
 
+  if (config.workers === 1) collectWhenIdle();
   const stop = signals(log);
   const running: Running =
     config.workers === 1

@@ -5,6 +5,7 @@ import { sampleMetrics } from '../base/metrics.ts';
 import { Fault } from '../mail/fault.ts';
 import { createBus } from './bus.ts';
 import { StartFailure, startExit } from './failure.ts';
+import { collectWhenIdle } from './idle-collection.ts';
 import { type Instance, startInstance } from './instance.ts';
 import { createLog, type ServerLog } from './log.ts';
 import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
@@ -20,6 +21,7 @@ let log: ServerLog | null = null;
 let instance: Promise<Instance> | null = null;
 
 process.umask(0o077);
+collectWhenIdle();
 // The terminal sends these to the whole group; the primary decides.
 process.on('SIGINT', () => {});
 process.on('SIGHUP', () => {});

@@ -1,0 +1,26 @@
+import { execFileSync } from 'node:child_process';
+import { expect, it } from 'vitest';
+
+const program = `
+import { getHeapStatistics } from 'node:v8';
+import { collectWhenIdle } from ${JSON.stringify(new URL('idle-collection.ts', import.meta.url).href)};
+const held = () => getHeapStatistics().total_heap_size;
+const keep = [];
+for (let n = 0; n < 3_000_000; n++) keep[n % 60_000] = { n };
+keep.length = 0;
+const before = held();
+collectWhenIdle(50);
+const deadline = Date.now() + 5_000;
+const timer = setInterval(() => {
+  if (held() > before - (8 << 20) && Date.now() < deadline) return;
+  clearInterval(timer);
+  console.log(JSON.stringify([before, held()]));
+}, 20);
+`;
+
+it('gives back what a wave of work left', () => {
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  const [before, after] = JSON.parse(said) as [number, number];
+  expect(before).toBeGreaterThan(24 << 20);
+  expect(after).toBeLessThan(before - (8 << 20));
+});
