@@ -124,9 +124,11 @@ function verifyMailbox(
 export function rebuildAccount(names: AccountNames, settings: StoreSettings, log: Log): number {
   const before = openWriter(names, settings, log).writer;
   try {
-    settleAll(before);
     // Under its lock: who waits for that finds the index replaced, and begins again with the new one.
-    before.transaction(() => setAside(names.home, before.inode, log, null));
+    before.transaction(() => {
+      settleAll(before);
+      setAside(names.home, before.inode, log, null);
+    });
   } finally {
     before.close();
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { bootId as thisBoot } from '../../base/boot-id.ts';
 import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
-import { isDamage } from '../../db/open.ts';
+import { isBusy, isDamage } from '../../db/open.ts';
 import { copyTemplate } from '../../db/template.ts';
 import { quickCheck } from '../../db/transaction.ts';
 import { Fault } from '../../mail/fault.ts';
@@ -47,10 +47,14 @@ export function openWriter(names: AccountNames, settings: StoreSettings, log: Lo
       writer = new AccountWriter(names, settings, log);
       return { writer, unread: recover(writer, isFresh) };
     } catch (error) {
-      if (writer !== undefined && isBroken(error)) settleWhatCan(writer);
-      writer?.close();
-      if (attempt > 0 || inode === undefined || !isBroken(error)) throw error;
-      setAside(names.home, inode, log, error);
+      const isLast = attempt > 0 || inode === undefined || !isBroken(error);
+      try {
+        if (writer !== undefined && isBroken(error)) giveUp(writer, isLast ? null : () => setAside(names.home, inode, log, error));
+        else if (!isLast) setAside(names.home, inode, log, error);
+      } finally {
+        writer?.close();
+      }
+      if (isLast) throw error;
     }
   }
 }
@@ -66,12 +70,33 @@ function makeFolder(path: string): void {
 export const isBroken = (error: unknown): boolean =>
   isDamage(error) || (error instanceof Fault && isDamage(error.cause)) || error instanceof BrokenIndex;
 
-/** Flags and expunges that were promised and that only the index knows, before it goes. */
-export function settleWhatCan(writer: AccountWriter): void {
+/**
+ * Flags and expunges that were promised and that only the index knows go to the files, then the index itself goes. While nobody else
+ * can write to it, so that what another process promises is among these or in the next index; as far as it still can be locked.
+ */
+export function giveUp(writer: AccountWriter, putAside: (() => void) | null): void {
+  let step: 'asked' | 'begun' | 'done' = 'asked';
+  const work = (): void => {
+    step = 'begun';
+    settleWhatCan(writer);
+    putAside?.();
+    step = 'done';
+  };
+  try {
+    writer.transaction(work, 'NORMAL');
+  } catch (error) {
+    // Another process has replaced it, or what cannot be committed is out of the way.
+    if (error instanceof StaleIndex || (step as string) === 'done') return;
+    if ((step as string) === 'begun' || isBusy(error)) throw error;
+    work();
+  }
+}
+
+function settleWhatCan(writer: AccountWriter): void {
   try {
     settleAll(writer);
   } catch (error) {
-    if (!(error instanceof StaleIndex)) writer.log.warn({ err: error }, 'could not bring file names up to date');
+    writer.log.warn({ err: error }, 'could not bring file names up to date');
   }
 }
 

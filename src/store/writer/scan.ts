@@ -89,6 +89,8 @@ function isPlainFile(entry: Dirent, path: string): boolean {
  */
 export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySet<number> = new Set(), whole = false): ScanResult {
   const started = Date.now();
+  // Read first: of flags that another process sets from here on a name may tell before or after its rename.
+  const modseq = writer.mailboxes.modseq(id);
   settleAll(writer);
   const before = writer.mailboxes.get(id);
   if (before === undefined) return { took: 0, missing: [], unread: false };
@@ -103,7 +105,7 @@ export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySe
     const mailbox = writer.mailboxes.get(id);
     if (mailbox === undefined) return { took: 0, missing: [], unread: false };
     // Another process wrote in between: read again while it cannot.
-    if (mailbox.modseq !== before.modseq || mailbox.changed !== before.changed) listing = list(writer, mailbox, parts);
+    if (mailbox.modseq !== modseq || mailbox.changed !== before.changed) listing = list(writer, mailbox, parts);
     let compared = parts.length === 1 ? compareNew(writer, listing.names, mailbox) : null;
     if (compared === null) {
       if (parts.length === 1) {

@@ -17,7 +17,7 @@ import { found } from './found.ts';
 import { lookThrough } from './look.ts';
 import { create, deleteMailbox, rename, setSpecialUse, subscribe } from './mailboxes.ts';
 import { mustBeSound } from './mend.ts';
-import { adoptFolders, isBroken, isKnown, openWriter, setAside, settleWhatCan } from './open.ts';
+import { adoptFolders, giveUp, isBroken, isKnown, openWriter, setAside } from './open.ts';
 import { type ScanResult, scan } from './scan.ts';
 import { settle, settleAll } from './settle.ts';
 
@@ -353,9 +353,8 @@ export class StoreThread {
     const { writer } = held;
     if (this.#open.get(writer.home) !== held) return;
     this.#open.delete(writer.home);
-    settleWhatCan(writer);
     try {
-      setAside(writer.home, writer.inode, this.#log, cause);
+      giveUp(writer, () => setAside(writer.home, writer.inode, this.#log, cause));
     } catch (error) {
       this.#log.error({ err: error, address: writer.address }, 'could not set the index aside');
     }
