@@ -7,7 +7,7 @@ const quiet = 0.05;
 /** Octets that V8 holds and does not use, for which a collection is worth its while. */
 const worthwhile = 16 << 20;
 /** Octets in use up to which one is short: some 4 ms for each million. */
-const largest = 64 << 20;
+const largest = 32 << 20;
 /** Milliseconds between two collections. */
 const pause = 10_000;
 

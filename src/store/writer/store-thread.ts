@@ -29,8 +29,10 @@ const manyFiles = 250;
 const settleDelay = 300;
 /** Milliseconds after a request in which another one may well follow. */
 const stillAsked = 100;
-/** Milliseconds without requests after which words are put into the search index without pause; before, a slice now and then. */
+/** Milliseconds without changes after which words are put into the search index without pause; before, a slice now and then. */
 const wordsDelay = 1000;
+/** Milliseconds between such slices while somebody reads, who may well want to search. */
+const wordsPause = 20;
 
 /** What a full disk must not keep from being done: it needs a little room and gives back more. */
 const makesRoom: ReadonlySet<CommandName> = new Set(['expunge', 'store', 'move', 'delete']);
@@ -143,6 +145,7 @@ export class StoreThread {
   #wordsTimer: NodeJS.Timeout | null = null;
   #wordsTurn = 0;
   #lastRequest = 0;
+  #lastChange = 0;
   #working: Promise<void> | null = null;
   readonly #putOff: (() => void)[] = [];
   readonly #tried = new WeakSet<Request>();
@@ -159,6 +162,7 @@ export class StoreThread {
 
   take(requests: readonly Request[]): void {
     this.#lastRequest = Date.now();
+    if (!requests.every(({ command }) => leavesNone.has(command))) this.#lastChange = this.#lastRequest;
     this.#waiting.push(...requests);
   }
 
@@ -429,7 +433,9 @@ export class StoreThread {
         if (isBroken(error)) this.#drop(held, error);
       }
     }
-    this.#scheduleWords(Date.now() - this.#lastRequest < wordsDelay ? wordsDelay : 1);
+    const now = Date.now();
+    if (now - this.#lastChange < wordsDelay) this.#scheduleWords(wordsDelay);
+    else this.#scheduleWords(now - this.#lastRequest < stillAsked ? wordsPause : 1);
   }
 
   #closeOldest(): void {
