@@ -1,7 +1,7 @@
 import type { SmtpClient } from './client.ts';
 
 /** Sessions kept in all; one more ends the oldest of some destination. */
-const mostIdle = 100;
+const mostIdle = 400;
 
 interface Idle {
   readonly client: SmtpClient;
