@@ -1,19 +1,16 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { Share } from './share.ts';
 
 /** Work that can be left and taken up again wherever it yields. */
 export type Sliced<T> = Generator<void, T, void>;
 
-/** Milliseconds of work at a stretch. */
-const stretch = 10;
-
 /** Does the work, letting others have the event loop whenever a stretch is over. */
 export async function inSlices<T>(work: Sliced<T>): Promise<T> {
+  const share = new Share();
   for (;;) {
-    const since = performance.now();
-    let step = work.next();
-    while (step.done !== true && performance.now() - since < stretch) step = work.next();
+    const step = work.next();
     if (step.done === true) return step.value;
-    await turn();
+    const turn = share.next();
+    if (turn !== undefined) await turn;
   }
 }
 

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { Share } from '../base/share.ts';
 import { localDay } from '../mail/local-time.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { SortItem } from '../mail/sort.ts';
@@ -55,22 +55,17 @@ export class MailboxKeys {
   }
 
   async #load(): Promise<void> {
-    let since = performance.now();
+    const share = new Share(slice);
     const { messages } = this.#reader().mailbox(this.#mailbox);
     // Expunged ones are let go when they are many.
     if (this.#count > 2 * messages + step) this.clear();
-    const pause = async (): Promise<void> => {
-      if (performance.now() - since < slice) return;
-      await turn();
-      since = performance.now();
-    };
     if (this.#unread.size > 0) {
       let n = 0;
       for (const at of Array.from(this.#unread)) {
         const row = this.#reader().messages.get(this.#mailbox, this.#uids[at]!);
         if (row === undefined) this.#unread.delete(at);
         else this.#set(at, [row.uid, row.internalDate, row.saveDate, row.size, row.sent, row.sentDay, row.contentId === null ? 1 : 0]);
-        if (++n % step === 0) await pause();
+        if (++n % step === 0) await share.next();
       }
     }
     for (;;) {
@@ -78,7 +73,7 @@ export class MailboxKeys {
       const rows = this.#reader().messages.keys(this.#mailbox, last, step);
       for (const row of rows) this.#push(row);
       if (rows.length < step) return;
-      await pause();
+      await share.next();
     }
   }
 
@@ -142,7 +137,7 @@ export class MailboxKeys {
   async items(uids: ArrayLike<number>, withText: boolean): Promise<SortItem[]> {
     await this.load();
     const items: SortItem[] = [];
-    let since = performance.now();
+    const share = new Share(slice);
     const lookUp: number[] = [];
     for (let i = 0; i < uids.length; i++) {
       const uid = uids[i]!;
@@ -154,10 +149,7 @@ export class MailboxKeys {
         if (keys === null) lookUp.push(uid);
         else items.push({ uid, internalDate: this.#internalDates[at]!, size: this.#sizes[at]!, keys });
       }
-      if (i % itemStep === itemStep - 1 && performance.now() - since > slice) {
-        await turn();
-        since = performance.now();
-      }
+      if (i % itemStep === itemStep - 1) await share.next();
     }
     if (withText) this.#hold();
     if (lookUp.length === 0) return items;

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { Share } from '../base/share.ts';
 import { firstKeywordBit, flagBits, systemFlag } from '../mail/flags.ts';
 import { localDay, startOfDay } from '../mail/local-time.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
@@ -101,14 +101,11 @@ export async function searchMailbox(
 async function matching(test: Test, view: MailboxSnapshot, store: AccountStore, id: MailboxId): Promise<Uint32Array> {
   const found: number[] = [];
   const message = new Candidate(store, id);
-  let since = performance.now();
+  const share = new Share(slice);
   for (let i = 0; i < view.uids.length; i++) {
     message.reset(view.uids[i]!, view.flags[i]!, view.modSeqs[i]!);
     if (test(message)) found.push(view.uids[i]!);
-    if ((i & 31) === 31 && performance.now() - since > slice) {
-      await turn();
-      since = performance.now();
-    }
+    if ((i & 31) === 31) await share.next();
   }
   // Of what went while we looked some keys saw nothing any more, and NOT of that would be true.
   const { complete, expunged } = await store.changes(id, view.highestModSeq);

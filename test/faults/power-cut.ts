@@ -13,20 +13,10 @@ import { replayJournals } from '../../src/store/journal/replay.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { storeDefaults } from '../../src/store/settings.ts';
 import type { MailStore } from '../../src/store/store.ts';
+import type { Said } from '../store/crash-child.ts';
 import { has } from '../support/program.ts';
 import { afterPowerCut, type DiskEvent, readTrace, type Survival } from './disk-model.ts';
 import { Failed, type FaultTest, figures, Skip, seeded } from './fault-test.ts';
-
-interface Said {
-  op: string;
-  box: string;
-  uid: number;
-  body: string;
-  flags: number;
-  to: string;
-  target: number;
-  forGood?: boolean;
-}
 
 /** What the store had said yes to before the cut. */
 function promises(events: readonly DiskEvent[], cut: number) {

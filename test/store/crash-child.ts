@@ -7,6 +7,18 @@ import type { AccountId, Uid } from '../../src/mail/numbers.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { storeDefaults } from '../../src/store/settings.ts';
 
+/** A line of what it says. */
+export interface Said {
+  op: string;
+  box: string;
+  uid: number;
+  body: string;
+  flags: number;
+  to: string;
+  target: number;
+  forGood?: boolean;
+}
+
 // HOME [JOURNAL]
 const [home = '', journalDir = ''] = process.argv.slice(2);
 // Small and soon old: segments fill, are synced and used anew all the time.

@@ -8,17 +8,7 @@ import { silentLog } from '../../src/base/log.ts';
 import type { AccountId, Uid } from '../../src/mail/numbers.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { storeDefaults } from '../../src/store/settings.ts';
-
-interface Line {
-  op: string;
-  box: string;
-  uid: number;
-  body: string;
-  flags: number;
-  to: string;
-  target: number;
-  forGood?: boolean;
-}
+import type { Said } from './crash-child.ts';
 
 /** What the children were told, and what they were about to do. */
 class Ledger {
@@ -34,7 +24,7 @@ class Ledger {
   /** Changes of flags without an answer yet: while there are some, either may have come last. */
   readonly #touching = new Map<string, number>();
 
-  take(line: Line): void {
+  take(line: Said): void {
     const place = `${line.box} ${line.uid}`;
     if (line.op === 'append') this.#put(place, line.body);
     else if (line.op === 'touch') {
@@ -72,9 +62,9 @@ async function run(home: string, ledger: Ledger, lifetime: number): Promise<void
   const lines = createInterface({ input: child.stdout! });
   let timer: NodeJS.Timeout | undefined;
   lines.on('line', (text) => {
-    let line: Line;
+    let line: Said;
     try {
-      line = JSON.parse(text) as Line;
+      line = JSON.parse(text) as Said;
     } catch {
       return;
     }

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { Share } from '../../base/share.ts';
 import { casemap } from '../../mail/casemap.ts';
 import type { Reader } from '../reader.ts';
 import { isSearchField, type SearchField, type searchTable } from '../tables/search.ts';
@@ -26,7 +26,7 @@ const textStep = 128;
 export class WordIndex {
   readonly #reader: () => Reader;
   readonly #mailbox: number;
-  #since = performance.now();
+  readonly #share = new Share(slice);
 
   constructor(reader: () => Reader, mailbox: number) {
     this.#reader = reader;
@@ -139,9 +139,9 @@ export class WordIndex {
 
   /** Lets others have the loop when it was held long enough. @returns whether the index is another one now */
   async #pause(reader: Reader): Promise<boolean> {
-    if (performance.now() - this.#since < slice) return false;
-    await turn();
-    this.#since = performance.now();
+    const turn = this.#share.next();
+    if (turn === undefined) return false;
+    await turn;
     return this.#reader() !== reader;
   }
 }
