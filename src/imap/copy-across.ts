@@ -31,7 +31,7 @@ export async function copyAcross(
         const message = await stage(from, id, row.uid, stagingDir);
         if (message === null) continue;
         sources.push(row.uid);
-        messages.push({ message, flags: allowed(flagNames(row, keywords)), internalDate: row.internalDate });
+        messages.push({ message, flags: allowed(flagNames(row, keywords)), internalDate: row.internalDate, zone: row.zone });
       }
     }
     if (messages.length === 0) return { target, sources: [], targets: [] };

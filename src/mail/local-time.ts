@@ -5,9 +5,9 @@ export function zoneAt(milliseconds: number): number {
   return -Math.trunc(new Date(milliseconds).getTimezoneOffset());
 }
 
-/** Days since 1970 by the calendar of this host. */
-export function localDay(milliseconds: number): number {
-  return Math.floor((milliseconds + zoneAt(milliseconds) * 60_000) / day);
+/** Days since 1970 by the calendar of a zone. @param zone minutes ahead of UTC; null: as this host is at that time */
+export function shownDay(milliseconds: number, zone: number | null): number {
+  return Math.floor((milliseconds + (zone ?? zoneAt(milliseconds)) * 60_000) / day);
 }
 
 /** When that day begins here. @param days since 1970 */

@@ -20,8 +20,8 @@ export function appendRequest(
 }
 
 /** A small message goes to the thread as one piece of memory of its own, a large one by its file's name. */
-function incoming({ message, prefix, flags, internalDate, deliveryKey }: NewMessage, transfer: ArrayBuffer[]): IncomingMessage {
-  const rest = { flags, internalDate: internalDate ?? null, deliveryKey: deliveryKey ?? null };
+function incoming({ message, prefix, flags, internalDate, zone, deliveryKey }: NewMessage, transfer: ArrayBuffer[]): IncomingMessage {
+  const rest = { flags, internalDate: internalDate ?? null, zone: zone ?? null, deliveryKey: deliveryKey ?? null };
   if (message.file !== null) return { bytes: null, file: message.file, prefix: prefix ?? null, ...rest };
   const bytes = new Uint8Array((prefix?.length ?? 0) + message.size);
   let at = 0;

@@ -54,7 +54,7 @@ function sorted({ uids, flags, modseqs }: Columns): Columns {
   return result;
 }
 
-export function grown<A extends Uint32Array | Float64Array>(array: A, size: number): A {
+export function grown<A extends Uint32Array | Float64Array | Int16Array>(array: A, size: number): A {
   const bigger = new (array.constructor as new (size: number) => A)(size);
   bigger.set(array);
   return bigger;

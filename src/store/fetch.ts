@@ -34,6 +34,7 @@ class Row {
   readonly moreKeywords: readonly string[];
   readonly modSeq: ModSeq;
   readonly internalDate: number;
+  readonly zone: number | null;
   readonly size: number;
   readonly saveDate: number;
   declare readonly sortKeys?: string;
@@ -47,6 +48,7 @@ class Row {
     this.moreKeywords = more;
     this.modSeq = record.modseq as ModSeq;
     this.internalDate = record.internalDate;
+    this.zone = record.zone;
     this.size = record.size;
     this.saveDate = record.saveDate;
     this.#record = record;

@@ -1,5 +1,5 @@
 import { Share } from '../base/share.ts';
-import { localDay } from '../mail/local-time.ts';
+import { shownDay } from '../mail/local-time.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { SortItem } from '../mail/sort.ts';
 import { grown } from './columns.ts';
@@ -15,6 +15,9 @@ const slice = 5;
 /** Messages whose text keys are kept, of all mailboxes together. */
 const keptTexts = 100_000;
 
+/** Out of the reach of what four digits say. */
+const noZone = -(2 ** 15);
+
 /** Mailboxes with text keys in memory, the one asked last at the end. */
 const holders = new Set<MailboxKeys>();
 
@@ -28,6 +31,8 @@ export class MailboxKeys {
   readonly #look: (uids: readonly number[]) => Promise<SortItem[]>;
   #uids = new Uint32Array(0);
   #internalDates = new Float64Array(0);
+  /** `noZone`: this host's. */
+  #zones = new Int16Array(0);
   #saveDates = new Float64Array(0);
   #sizes = new Float64Array(0);
   /** NaN: no usable Date field. */
@@ -64,7 +69,17 @@ export class MailboxKeys {
       for (const at of Array.from(this.#unread)) {
         const row = this.#reader().messages.get(this.#mailbox, this.#uids[at]!);
         if (row === undefined) this.#unread.delete(at);
-        else this.#set(at, [row.uid, row.internalDate, row.saveDate, row.size, row.sent, row.sentDay, row.contentId === null ? 1 : 0]);
+        else
+          this.#set(at, [
+            row.uid,
+            row.internalDate,
+            row.saveDate,
+            row.size,
+            row.sent,
+            row.sentDay,
+            row.contentId === null ? 1 : 0,
+            row.zone,
+          ]);
         if (++n % step === 0) await share.next();
       }
     }
@@ -90,6 +105,7 @@ export class MailboxKeys {
       const size = Math.max(64, Math.ceil(at * 1.5));
       this.#uids = grown(this.#uids, size);
       this.#internalDates = grown(this.#internalDates, size);
+      this.#zones = grown(this.#zones, size);
       this.#saveDates = grown(this.#saveDates, size);
       this.#sizes = grown(this.#sizes, size);
       this.#sent = grown(this.#sent, size);
@@ -99,8 +115,9 @@ export class MailboxKeys {
     this.#set(at, row);
   }
 
-  #set(at: number, [, internalDate, saveDate, size, sent, sentDay, isUnread]: KeyRecord): void {
+  #set(at: number, [, internalDate, saveDate, size, sent, sentDay, isUnread, zone]: KeyRecord): void {
     this.#internalDates[at] = internalDate;
+    this.#zones[at] = zone ?? noZone;
     this.#saveDates[at] = saveDate;
     this.#sizes[at] = size;
     this.#sent[at] = sent ?? Number.NaN;
@@ -123,6 +140,12 @@ export class MailboxKeys {
     return this.#internalDates[at]!;
   }
 
+  /** Of the internal date, minutes ahead of UTC; null: this host's at that time. */
+  zone(at: number): number | null {
+    const zone = this.#zones[at]!;
+    return zone === noZone ? null : zone;
+  }
+
   saveDate(at: number): number {
     return this.#saveDates[at]!;
   }
@@ -130,7 +153,7 @@ export class MailboxKeys {
   /** As written in the Date field, else of the internal date. RFC 9051 6.4.4 */
   sentDay(at: number): number {
     const written = this.#sentDays[at]!;
-    return Number.isNaN(written) ? localDay(this.#internalDates[at]!) : written;
+    return Number.isNaN(written) ? shownDay(this.#internalDates[at]!, this.zone(at)) : written;
   }
 
   /** What to compare of those of `uids` (ascending) that are here. @param withText else `keys` has `sent` only */

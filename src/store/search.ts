@@ -1,6 +1,6 @@
 import { Share } from '../base/share.ts';
 import { firstKeywordBit, flagBits, systemFlag } from '../mail/flags.ts';
-import { localDay, startOfDay } from '../mail/local-time.ts';
+import { shownDay, startOfDay } from '../mail/local-time.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { MailboxId, Uid } from '../mail/numbers.ts';
 import type { SearchKey } from '../mail/search.ts';
@@ -284,18 +284,25 @@ function dateTest({ which, op, day: wanted }: SearchKey & { kind: 'date' }, keys
   if (which !== 'sent') {
     // The day that INTERNALDATE shows. RFC 9051 6.4.4
     const [from, until] = [startOfDay(wanted), startOfDay(wanted + 1)];
-    const within = (time: number): boolean => (op === 'before' ? time < from : time >= from && (op === 'since' || time < until));
-    return byKeys(
-      keys,
-      (_, at) => within(which === 'saved' ? keys.saveDate(at) : keys.internalDate(at)),
-      ofRow(({ internalDate, saveDate }) => within(which === 'saved' ? saveDate : internalDate)),
-    );
+    const here = (time: number): boolean => (op === 'before' ? time < from : time >= from && (op === 'since' || time < until));
+    const there = (time: number, zone: number | null): boolean => (zone === null ? here(time) : compare(shownDay(time, zone)));
+    return which === 'saved'
+      ? byKeys(
+          keys,
+          (_, at) => here(keys.saveDate(at)),
+          ofRow(({ saveDate }) => here(saveDate)),
+        )
+      : byKeys(
+          keys,
+          (_, at) => there(keys.internalDate(at), keys.zone(at)),
+          ofRow(({ internalDate, zone }) => there(internalDate, zone)),
+        );
   }
   const look: Test = (message) => {
     const row = message.row('sortKeys');
     if (row === null) return false;
     const sentDay = row.sortKeys === undefined ? null : (JSON.parse(row.sortKeys) as SortKeys).sentDay;
-    return compare(sentDay ?? localDay(row.internalDate));
+    return compare(sentDay ?? shownDay(row.internalDate, row.zone));
   };
   return byKeys(keys, (_, at) => compare(keys.sentDay(at)), look);
 }

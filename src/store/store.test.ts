@@ -87,6 +87,19 @@ describe('append', () => {
       expect(await found(which, 'on')).toEqual([2, 3]);
       expect(await found(which, 'since')).toEqual([2, 3, 4]);
     }
+    // A message's own zone comes first: what was late on the 25th there is the 26th here, and what began it is still the 24th.
+    const own = ['2007-03-25T23:30-04:00', '2007-03-25T00:30+11:00'];
+    for (const [i, time] of own.entries())
+      await mail.append('INBOX', [{ message: message('x'), flags: [], internalDate: Date.parse(time), zone: i === 0 ? -240 : 660 }]);
+    for (const which of ['internal', 'sent'] as const) {
+      expect(await found(which, 'before')).toEqual([1]);
+      expect(await found(which, 'on')).toEqual([2, 3, 5, 6]);
+      expect(await found(which, 'since')).toEqual([2, 3, 4, 5, 6]);
+    }
+    // Copies keep it.
+    await mail.copy(id, Uint32Array.of(4, 5, 6) as never, 'Drafts');
+    const rows = [...mail.fetch(mail.find('Drafts')!.id, [1, 2, 3] as never, [])].flat();
+    expect(rows.map(({ zone }) => zone)).toEqual([null, -240, 660]);
     mail.release();
     vi.unstubAllEnvs();
   });

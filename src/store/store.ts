@@ -106,6 +106,8 @@ export type Column =
 export interface MessageRow extends FlagRow {
   /** Milliseconds since 1970. */
   readonly internalDate: number;
+  /** In which it is shown, minutes ahead of UTC; null: in this host's at that time. */
+  readonly zone: number | null;
   /** RFC822.SIZE: octets with CRLF line ends. */
   readonly size: number;
   /** Milliseconds since 1970. RFC 8514 */
@@ -144,6 +146,8 @@ export interface NewMessage {
   readonly flags: readonly string[];
   /** Milliseconds since 1970; now when absent. */
   readonly internalDate?: number;
+  /** To show that in: minutes ahead of UTC; this host's at that time when absent. */
+  readonly zone?: number | null;
   /** Same key, same mailbox: stored once (a queue's retry after a crash). */
   readonly deliveryKey?: string;
 }

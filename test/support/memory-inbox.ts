@@ -118,6 +118,7 @@ function row({ uid, bytes, fileName, flags }: Stored, named: boolean): MessageRo
     moreKeywords: [],
     modSeq: 1 as ModSeq,
     internalDate: 0,
+    zone: null,
     saveDate: 0,
     size: text.replace(/\r?\n/g, '\r\n').length,
     emailId: `M${uid}`,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Staged } from '../../src/base/staging.ts';
 import { Fault } from '../../src/mail/fault.ts';
 import { deleted, firstKeywordBit, flagBits, lettered, type SystemFlag, seen } from '../../src/mail/flags.ts';
+import { shownDay } from '../../src/mail/local-time.ts';
 import { messageFacts } from '../../src/mail/mime/facts.ts';
 import type { MessageFacts, Part, SortKeys } from '../../src/mail/mime/part.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../../src/mail/numbers.ts';
@@ -30,6 +31,7 @@ interface Message {
   readonly bytes: Buffer;
   readonly facts: MessageFacts;
   readonly internalDate: number;
+  readonly zone: number | null;
   readonly saveDate: number;
   readonly emailId: string;
 }
@@ -257,7 +259,7 @@ export class MemoryAccount implements AccountStore {
     const size = messages.reduce((sum, one) => sum + one.message.size, 0);
     if (this.account.quota > 0 && this.usage().bytes + size > this.account.quota) throw new Fault('overQuota');
     const modSeq = this.#tick(box);
-    const made = messages.map(({ message, prefix, flags, internalDate }) => {
+    const made = messages.map(({ message, prefix, flags, internalDate, zone }) => {
       const bytes = Buffer.concat([prefix ?? Buffer.alloc(0), content(message)]);
       const uid = box.uidNext;
       box.uidNext = (uid + 1) as Uid;
@@ -269,6 +271,7 @@ export class MemoryAccount implements AccountStore {
         bytes,
         facts: messageFacts(bytes),
         internalDate: internalDate ?? now,
+        zone: zone ?? null,
         saveDate: now,
         emailId: `M${++ids}`,
       });
@@ -425,6 +428,7 @@ function messageRow(m: Message): MessageRow {
   return {
     ...rowOf(m),
     internalDate: m.internalDate,
+    zone: m.zone,
     size: facts.virtualSize,
     saveDate: m.saveDate,
     emailId: m.emailId,
@@ -473,10 +477,11 @@ function matches(box: Box, m: Message, key: SearchKey): boolean {
       .subarray(0, m.facts.headerSize)
       .toString('utf8')
       .replace(/\n[ \t]/g, ' ');
+  const internal = shownDay(m.internalDate, m.zone);
   const days = {
-    internal: m.internalDate / 86_400_000,
-    saved: m.saveDate / 86_400_000,
-    sent: m.facts.sortKeys.sentDay ?? m.internalDate / 86_400_000,
+    internal,
+    saved: shownDay(m.saveDate, null),
+    sent: m.facts.sortKeys.sentDay ?? internal,
   };
   switch (key.kind) {
     case 'all':

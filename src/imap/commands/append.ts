@@ -55,7 +55,7 @@ export async function newMessages(session: Session, messages: readonly AppendMes
     if (message === undefined) throw new Fault('syntax', 'message literal expected');
     // How a client calls off what it has begun. RFC 3502 6.3.11
     if (message.size === 0) throw new Fault('unsupported', 'a message of no octets');
-    made.push({ message, flags, ...(internalDate === null ? {} : { internalDate }) });
+    made.push({ message, flags, ...(internalDate === null ? {} : { internalDate: internalDate.time, zone: internalDate.zone }) });
   }
   return made;
 }

@@ -1,6 +1,6 @@
 import { Fault } from '../../mail/fault.ts';
 import type { Cursor } from './cursor.ts';
-import { dateTime } from './date.ts';
+import { dateTime, type ZonedTime } from './date.ts';
 import { flagList } from './flags.ts';
 
 /** Where a piece of a message comes from: the n-th message literal of the command, or another message by URL. RFC 4469 */
@@ -8,8 +8,7 @@ export type AppendPart = { readonly literal: number } | { readonly url: string }
 
 export interface AppendMessage {
   readonly flags: readonly string[];
-  /** Milliseconds since 1970. */
-  readonly internalDate: number | null;
+  readonly internalDate: ZonedTime | null;
   readonly parts: readonly AppendPart[];
 }
 
@@ -38,7 +37,7 @@ export function appendMessage(line: Cursor): AppendMessage {
     flags = flagList(line);
     line.space();
   }
-  let internalDate: number | null = null;
+  let internalDate: ZonedTime | null = null;
   if (line.next === '"') {
     internalDate = dateTime(line);
     line.space();

@@ -23,9 +23,8 @@ export function utf8(text: string): string {
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const two = (n: number): string => (n < 10 ? `0${n}` : `${n}`);
 
-/** date-time in the zone of this host, quoted. RFC 9051 9 */
-export function dateTime(milliseconds: number): string {
-  const zone = zoneAt(milliseconds);
+/** date-time, quoted. @param zone minutes ahead of UTC, this host's unless given. RFC 9051 9 */
+export function dateTime(milliseconds: number, zone = zoneAt(milliseconds)): string {
   const d = new Date(milliseconds + zone * 60_000);
   const day = d.getUTCDate();
   const ahead = Math.abs(zone);

@@ -104,10 +104,16 @@ describe('round trips', () => {
   it('date-time', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 4_000_000_000 }), (seconds) => {
-        expect(at(readDateTime, dateTime(seconds * 1000))).toBe(seconds * 1000);
+        expect(at(readDateTime, dateTime(seconds * 1000))).toEqual({ time: seconds * 1000, zone: 0 });
       }),
     );
-    expect(at(readDateTime, '" 1-Jan-2020 01:00:00 +0100"')).toBe(Date.UTC(2020, 0, 1));
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 4_000_000_000 }), fc.integer({ min: -5999, max: 5999 }), (seconds, zone) => {
+        expect(at(readDateTime, dateTime(seconds * 1000, zone))).toEqual({ time: seconds * 1000, zone });
+      }),
+    );
+    expect(at(readDateTime, '" 1-Jan-2020 01:00:00 +0100"')).toEqual({ time: Date.UTC(2020, 0, 1), zone: 60 });
+    expect(() => at(readDateTime, '" 1-Jan-2020 01:00:00 +0060"')).toThrow(Fault);
     vi.stubEnv('TZ', 'America/St_Johns');
     expect(dateTime(Date.UTC(2020, 0, 1))).toBe('"31-Dec-2019 20:30:00 -0330"');
     vi.stubEnv('TZ', 'Europe/Helsinki');
@@ -234,7 +240,7 @@ describe('what clients send', () => {
   it('APPEND', () => {
     const text = ' (\\Seen) " 1-Jan-1970 00:00:00 +0000" {5}\r\n UTF8 (~{3}\r\n) CATENATE (URL "/a/;UID=1" TEXT {2}\r\n)';
     expect(at(appendMessages, text)).toEqual([
-      { flags: ['\\Seen'], internalDate: 0, parts: [{ literal: 0 }] },
+      { flags: ['\\Seen'], internalDate: { time: 0, zone: 0 }, parts: [{ literal: 0 }] },
       { flags: [], internalDate: null, parts: [{ literal: 1 }] },
       { flags: [], internalDate: null, parts: [{ url: '/a/;UID=1' }, { literal: 2 }] },
     ]);

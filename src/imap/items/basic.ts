@@ -27,9 +27,10 @@ export const modSeq: FetchItemRow = {
   },
 };
 
+/** In the zone in which it was given. RFC 9051 2.3.3 */
 export const internalDate: FetchItemRow = {
   name: 'INTERNALDATE',
-  writer: () => ({ columns: [], text: (m) => `INTERNALDATE ${dateTime(m.row.internalDate)}` }),
+  writer: () => ({ columns: [], text: (m) => `INTERNALDATE ${dateTime(m.row.internalDate, m.row.zone ?? undefined)}` }),
 };
 
 export const rfc822Size: FetchItemRow = {

@@ -173,7 +173,15 @@ describe('a write to the journal that fails', () => {
   function delivered(journal: Journal): { debt: Debt; job: Job; writer: AccountWriter } {
     const { writer } = openWriter({ address: 'a@b', home: home() }, { ...storeDefaults, minFree: 0 }, silentLog);
     writer.journal = { journal, device: journal.device(writer.root)! };
-    const message = { bytes: Buffer.from('Subject: x\n\nx\n'), file: null, prefix: null, flags: [], internalDate: null, deliveryKey: null };
+    const message = {
+      bytes: Buffer.from('Subject: x\n\nx\n'),
+      file: null,
+      prefix: null,
+      flags: [],
+      internalDate: null,
+      zone: null,
+      deliveryKey: null,
+    };
     const operation = append(writer, { mailbox: 'INBOX', autocreate: false, replaces: null, quota: 0, messages: [message] });
     operation.prepare!();
     expect(operation.unsynced!()).toEqual([]);

@@ -9,6 +9,8 @@ export interface FlagRecord {
 
 export interface MessageRecord extends FlagRecord {
   readonly internalDate: number;
+  /** Minutes ahead of UTC; null: this host's at that time. */
+  readonly zone: number | null;
   readonly saveDate: number;
   readonly size: number;
   readonly fileSize: number;
@@ -21,12 +23,12 @@ export interface MessageRecord extends FlagRecord {
   readonly sentDay: number | null;
 }
 
-/** uid, internal date, save date, size, sent, day sent, 1 where the content was not read. */
-export type KeyRecord = readonly [number, number, number, number, number | null, number | null, number];
+/** uid, internal date, save date, size, sent, day sent, 1 where the content was not read, zone. */
+export type KeyRecord = readonly [number, number, number, number, number | null, number | null, number, number | null];
 
 export type FileRecord = Pick<MessageRecord, 'uid' | 'flags' | 'file' | 'origin' | 'dirty'>;
 
-const columns = `uid, flags, modseq, internal_date AS internalDate, save_date AS saveDate, size, file_size AS fileSize, dirty,
+const columns = `uid, flags, modseq, internal_date AS internalDate, zone, save_date AS saveDate, size, file_size AS fileSize, dirty,
   content_id AS contentId, file, origin, sent, sent_day AS sentDay`;
 
 /** Rows of tables `message` and `more_keyword`. */
@@ -47,10 +49,11 @@ export function messageTable(db: Database) {
       string | null,
       number | null,
       number | null,
+      number | null,
     ]
   >(`
-    INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin, sent, sent_day)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin, sent, sent_day, zone)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const get = db.prepare<[number, number], MessageRecord>(`SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid = ?`);
   const flagsOf = db.prepare<[number, number], FlagRecord>('SELECT uid, flags, modseq FROM message WHERE mailbox_id = ? AND uid = ?');
   const range = db.prepare<[number, number, number], MessageRecord>(
@@ -109,7 +112,7 @@ export function messageTable(db: Database) {
   );
   const keys = db
     .prepare<[number, number, number], KeyRecord>(`
-      SELECT uid, internal_date, save_date, size, sent, sent_day, content_id IS NULL FROM message
+      SELECT uid, internal_date, save_date, size, sent, sent_day, content_id IS NULL, zone FROM message
        WHERE mailbox_id = ? AND uid > ? ORDER BY uid LIMIT ?`)
     .raw();
   const sortKeys = db
@@ -130,8 +133,23 @@ export function messageTable(db: Database) {
 
   return {
     insert(mailbox: number, row: MessageRecord) {
-      const { uid, flags, modseq, internalDate, saveDate, size, fileSize, dirty: behind, contentId, file, origin, sent, sentDay } = row;
-      insert.run(mailbox, uid, flags, modseq, internalDate, saveDate, size, fileSize, behind, contentId, file, origin, sent, sentDay);
+      const {
+        uid,
+        flags,
+        modseq,
+        internalDate,
+        saveDate,
+        size,
+        fileSize,
+        dirty: behind,
+        contentId,
+        file,
+        origin,
+        sent,
+        sentDay,
+        zone,
+      } = row;
+      insert.run(mailbox, uid, flags, modseq, internalDate, saveDate, size, fileSize, behind, contentId, file, origin, sent, sentDay, zone);
     },
     get: (mailbox: number, uid: number): MessageRecord | undefined => get.get(mailbox, uid),
     flags: (mailbox: number, uid: number): FlagRecord | undefined => flagsOf.get(mailbox, uid),

@@ -87,11 +87,23 @@ it('an index of the first schema goes forward without loss', () => {
   const contents = contentTable(db);
   const facts = { sortKeys: {}, envelope: '', preview: '', bodyStructure: '', body: '', root: {} } as never;
   expect(contents.insert(facts, null)).toBe(13);
-  const row = { modseq: 950, internalDate: 1, saveDate: 1, fileSize: 1, dirty: 0, contentId: 13, origin: null, sent: null, sentDay: null };
+  const row = {
+    modseq: 950,
+    internalDate: 1,
+    saveDate: 1,
+    fileSize: 1,
+    dirty: 0,
+    contentId: 13,
+    origin: null,
+    sent: null,
+    sentDay: null,
+    zone: 330,
+  };
   const messages = messageTable(db);
   messages.insert(1, { ...row, uid: 3, flags: 0, size: 10, file: 'new/d' });
   expect(undecided(db, 1)).toEqual([2, 3]);
   expect(mailboxTable(db).get(1)).toMatchObject({ messages: 3, bytes: 310, unseen: 2, fresh: 2 });
+  expect([1, 3].map((uid) => messages.get(1, uid)?.zone)).toEqual([null, 330]);
   messages.setFile(1, 3, 'cur/d:2,', false);
   messages.remove(1, 1);
   expect(mailboxTable(db).get(1)).toMatchObject({ messages: 2, bytes: 210, unseen: 1, fresh: 0 });

@@ -21,6 +21,7 @@ export interface IncomingMessage {
   readonly prefix: Uint8Array | null;
   readonly flags: readonly string[];
   readonly internalDate: number | null;
+  readonly zone: number | null;
   readonly deliveryKey: string | null;
 }
 
@@ -49,6 +50,7 @@ interface StagedFile {
   facts: MessageFacts;
   header: Uint8Array | null;
   internalDate: number;
+  zone: number | null;
   /** Where it lies, once placed. */
   mailbox: MailboxRecord | null;
   /** Below the mailbox's folder. */
@@ -121,7 +123,8 @@ function stage(writer: AccountWriter, message: IncomingMessage): StagedFile {
     const { facts, header } = message.file === null ? writeBytes(fd, message.bytes!) : copyFile(fd, message.file, message.prefix);
     const internalDate = message.internalDate ?? now;
     futimesSync(fd, now / 1000, internalDate / 1000);
-    return { unique, path, fd, placed: false, facts, header, internalDate, mailbox: null, file: '', uid: 0 };
+    const { zone } = message;
+    return { unique, path, fd, placed: false, facts, header, internalDate, zone, mailbox: null, file: '', uid: 0 };
   } catch (error) {
     closeSync(fd);
     rmSync(path, { force: true });
@@ -225,7 +228,7 @@ function insert(
   modseq: number,
   care: Care,
 ): void {
-  const { facts, header, internalDate } = staged;
+  const { facts, header, internalDate, zone } = staged;
   const { bits, more } = writer.flagsOf(mailbox, flags, true);
   const base = baseName({ unique: staged.unique, fields: `,S=${facts.size},W=${facts.virtualSize}` }, mailbox.uidValidity, uid);
   const folder = bits === 0 ? 'new' : 'cur';
@@ -243,6 +246,7 @@ function insert(
     flags: bits,
     modseq,
     internalDate,
+    zone,
     saveDate: Date.now(),
     size: facts.virtualSize,
     fileSize: facts.size,

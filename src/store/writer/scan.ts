@@ -345,6 +345,7 @@ function addRow(
     flags: bitsOfLetters(parsed.letters ?? ''),
     modseq,
     internalDate: Math.round(stat.mtimeMs),
+    zone: null,
     saveDate: Date.now(),
     size: read?.facts.virtualSize ?? parsed.virtualSize ?? stat.size,
     fileSize: stat.size,

@@ -33,7 +33,15 @@ afterEach(() => {
 });
 
 function deliver(writer: AccountWriter): { mailbox: number; uid: number } {
-  const message = { bytes: Buffer.from('Subject: x\n\nx\n'), file: null, prefix: null, flags: [], internalDate: null, deliveryKey: null };
+  const message = {
+    bytes: Buffer.from('Subject: x\n\nx\n'),
+    file: null,
+    prefix: null,
+    flags: [],
+    internalDate: null,
+    zone: null,
+    deliveryKey: null,
+  };
   const operation = append(writer, { mailbox: 'INBOX', autocreate: false, replaces: null, quota: 0, messages: [message] });
   operation.prepare!();
   const [outcome] = writer.run([operation]);
