@@ -1,10 +1,20 @@
-// A process of clients that do nothing useful: says `standing N` when they are all there, and ends with its input.
+// A process of clients that do nothing useful: says what stands when they are all there and whenever it is asked, and ends with its input.
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What this process says. */
+export interface Standing {
+  readonly standing: number;
+  /** Connections that heard of new mail since they idle. */
+  readonly told: number;
+  /** CPU milliseconds so far. */
+  readonly cpu: number;
+}
 
 const [kind, count, smtp, imap, imaps] = process.argv.slice(2) as [string, string, string, string, string];
 const sockets: Socket[] = [];
 let lost = 0;
+let told = 0;
 
 /** Source addresses in turn, so that ports do not run out. */
 const open = (port: string): Socket => {
@@ -61,8 +71,17 @@ const kinds: Readonly<Record<string, (n: number) => Promise<void>>> = {
     await answer(socket, /b (OK|NO)/);
     socket.write('c IDLE\r\n');
     await answer(socket, /\+ /);
-    socket.resume();
+    void answer(socket, /\* \d+ EXISTS/).then(() => {
+      if (!socket.destroyed) told++;
+      socket.resume();
+    });
   },
+};
+
+const say = (): void => {
+  const { user, system } = process.cpuUsage();
+  const standing: Standing = { standing: sockets.length - lost, told, cpu: (user + system) / 1000 };
+  process.stdout.write(`${JSON.stringify(standing)}\n`);
 };
 
 let next = 0;
@@ -74,6 +93,6 @@ await Promise.all(
     }
   }),
 );
-process.stdout.write(`standing ${sockets.length - lost}\n`);
-process.stdin.on('data', () => process.stdout.write(`standing ${sockets.length - lost}\n`));
+say();
+process.stdin.on('data', say);
 process.stdin.on('end', () => process.exit(0));
