@@ -5,10 +5,11 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { children } from '../support/worker-connection.ts';
 import { sendMail } from './clients.ts';
 import type { Standing } from './crowd-child.ts';
 import type { Waits } from './crowd-good.ts';
-import { children, faultServer } from './fault-server.ts';
+import { faultServer } from './fault-server.ts';
 import { type FaultTest, figures, Skip } from './fault-test.ts';
 import { messageText } from './ledger.ts';
 
@@ -56,10 +57,10 @@ class Beside<T> {
 const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 const tenths = (value: number): number => Math.round(value * 10) / 10;
 
-async function crowd(kind: 'slow' | 'idle', count: number): Promise<string> {
+async function crowd(kind: 'slow' | 'idle', count: number, workers: number): Promise<string> {
   const limit = Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 0);
   if (limit < count + 500) throw new Skip(`${limit} descriptors for ${count} connections`);
-  const server = await faultServer({ accounts });
+  const server = await faultServer({ accounts, workers });
   const { SMTP, IMAP, IMAPS } = server.ports;
   const pids = (): number[] => [server.process.pid, ...children(server.process.pid)];
   const resident = (): number =>
@@ -141,6 +142,6 @@ async function crowd(kind: 'slow' | 'idle', count: number): Promise<string> {
 }
 
 export const crowdTests: readonly FaultTest[] = [
-  { name: 'slow-clients', run: ({ rounds = 10_000 }) => crowd('slow', rounds) },
-  { name: 'idle-clients', run: ({ rounds = 10_000 }) => crowd('idle', rounds) },
+  { name: 'slow-clients', run: ({ rounds = 10_000, workers }) => crowd('slow', rounds, workers) },
+  { name: 'idle-clients', run: ({ rounds = 10_000, workers }) => crowd('idle', rounds, workers) },
 ];

@@ -11,11 +11,11 @@ const ways: Readonly<Record<string, Partial<StressOptions>>> = {
   rev2: { order: 'random', checkpoint: 1000, rev2: true, qresync: true },
 };
 
-/** Twenty clients on one mailbox, two workers: nothing they are told may contradict what they or others were told. */
+/** Twenty clients on one mailbox: nothing they are told may contradict what they or others were told. */
 export const crowdedMailboxTests: readonly FaultTest[] = Object.entries(ways).map(([name, options]) => ({
   name: `crowd-${name}`,
-  async run({ long }) {
-    const server = await faultServer({ accounts: ['ann@example.com'] });
+  async run({ long, workers }) {
+    const server = await faultServer({ accounts: ['ann@example.com'], workers });
     try {
       const { errors, commands, checkpoints } = await imapStress({
         port: server.ports.IMAP,

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addAccounts, root, type ServerProcess, settingsIn, spawnServer, temporaryFolder } from '../support/server.ts';
+import { children } from '../support/worker-connection.ts';
 import { freePorts } from './ports.ts';
 
 const names = ['SMTP', 'SUBMISSION', 'IMAP', 'IMAPS', 'POP3', 'LMTP', 'HTTP'] as const;
@@ -101,15 +102,6 @@ export async function faultServer({
     },
   };
   return server;
-}
-
-/** Processes below `pid`. */
-export function children(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
 }
 
 /** Whether someone greets on the port. */

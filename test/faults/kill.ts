@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addAccounts, type ServerProcess, settingsIn, spawnServer, temporaryFolder } from '../support/server.ts';
+import { children } from '../support/worker-connection.ts';
 import { ImapReader } from './imap-reader.ts';
 import { freePorts } from './ports.ts';
 
@@ -88,11 +89,6 @@ async function client(port: number, next: () => number | null, acknowledged: Set
       await sleep(20);
     }
   }
-}
-
-/** Processes below `pid`. */
-function children(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 }
 
 async function answers(port: number, within: number): Promise<boolean> {

@@ -1,6 +1,6 @@
 // Breaks things on purpose and counts: one line a test, then `N passed, N failed, N skipped`.
 //
-//     npm run faults [-- --long] [-- --only NAME[,NAME…]] [-- --rounds N] [-- --markdown]
+//     npm run faults [-- --long] [-- --only NAME[,NAME…]] [-- --rounds N] [-- --workers N] [-- --markdown]
 import { spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     long: { type: 'boolean', default: false },
     only: { type: 'string' },
     rounds: { type: 'string' },
+    workers: { type: 'string', default: '2' },
     list: { type: 'boolean' },
     markdown: { type: 'boolean', default: false },
   },
@@ -38,7 +39,11 @@ for (const test of wanted) {
   let word: keyof typeof counts = 'passed';
   let text: string;
   try {
-    text = await test.run({ long: values.long, ...(values.rounds === undefined ? {} : { rounds: Number(values.rounds) }) });
+    text = await test.run({
+      long: values.long,
+      workers: Number(values.workers),
+      ...(values.rounds === undefined ? {} : { rounds: Number(values.rounds) }),
+    });
   } catch (error) {
     word = error instanceof Skip ? 'skipped' : 'failed';
     text =

@@ -11,7 +11,8 @@ import { capabilitiesOf } from '../../src/server/privileges.ts';
 import { ImapClient } from '../support/imap.ts';
 import { root, spawnServer, temporaryFolder } from '../support/server.ts';
 import { SmtpTalk } from '../support/smtp.ts';
-import { answers, children, faultServer } from './fault-server.ts';
+import { children } from '../support/worker-connection.ts';
+import { answers, faultServer } from './fault-server.ts';
 import { Failed, type FaultTest, figures, Skip } from './fault-test.ts';
 
 async function hang(): Promise<string> {

@@ -109,10 +109,22 @@ export function layOutMessages(messages: readonly string[], home: string): void 
   for (const [i, message] of messages.entries()) writeFileSync(join(dir, `170000000${i}.M${i + 1}P1.host`), message, 'latin1');
 }
 
+/** Where a dialogue is held. */
+export interface Place {
+  readonly port: (name: ListenerName) => number;
+  readonly listener: ListenerName;
+  /** Milliseconds. */
+  readonly patience?: number;
+  /** Makes the n-th connection, counted from 0. */
+  readonly open?: (port: number, n: number) => Socket | Promise<Socket>;
+}
+
+const connectTo = (port: number): Socket => connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+
 /** Holds the dialogue. @throws Error with the line and what came instead */
 export async function runTranscript(
   { uses, steps }: Transcript,
-  { port, listener, patience = 5_000 }: { port: (name: ListenerName) => number; listener: ListenerName; patience?: number },
+  { port, listener, patience = 5_000, open = connectTo }: Place,
 ): Promise<void> {
   const clients = new Map<string, Client>();
   const captured = new Map<string, string>();
@@ -122,7 +134,7 @@ export async function runTranscript(
       let client = clients.get(step.connection);
       if (client === undefined) {
         const name = uses.get(step.connection) ?? uses.get('') ?? listener;
-        client = new Client(port(name), name.endsWith('s'), patience);
+        client = new Client(await open(port(name), clients.size), name.endsWith('s'), patience);
         clients.set(step.connection, client);
         if (step.side === 'C' && step.kind !== '!') await client.greeting(where);
       }
@@ -150,9 +162,8 @@ class Client {
   /** The last lines need not have been named. */
   lenient = false;
 
-  constructor(port: number, tls: boolean, patience: number) {
+  constructor(socket: Socket, tls: boolean, patience: number) {
     this.#patience = patience;
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     socket.on('error', () => {});
     this.#socket = tls ? tlsConnect({ socket, rejectUnauthorized: false, servername: 'mail.example.com' }) : socket;
     this.#listen();

@@ -3,23 +3,25 @@ import { join } from 'node:path';
 import { afterAll, describe, it } from 'vitest';
 import type { ListenerName } from '../../src/index.ts';
 import { addAccounts, settingsIn, spawnServer, startTestServer, temporaryFolder } from '../support/server.ts';
-import { inDomain, layOutMessages, parseTranscript, runTranscript, type Transcript } from '../support/transcript.ts';
+import { inDomain, layOutMessages, type Place, parseTranscript, runTranscript, type Transcript } from '../support/transcript.ts';
+import { children, connectToWorker } from '../support/worker-connection.ts';
 
 /**
- * Every dialogue of these folders, against the whole server; those of several clients also where another worker may serve one of
- * them. Dialogues share a server and have accounts of their own in it; one that changes settings has a server of its own.
+ * Every dialogue of these folders, against the whole server with one worker. With two: all of IMAP, and of the others those of several
+ * clients; each client of a dialogue is then with another worker than the one before. Dialogues share a server and have accounts of
+ * their own in it; one that changes settings has a server of its own.
  */
 for (const folder of ['smtp', 'imap', 'pop3', 'http'] as const) {
   const dir = join(import.meta.dirname, folder);
   const files = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.txt'));
   if (files.length === 0) continue;
-  describe(folder, () => {
+  describe.concurrent(folder, () => {
     for (const file of files.sort()) {
       const name = file.replace(/\.txt$/, '');
       const transcript = parseTranscript(readFileSync(join(dir, file), 'utf8'));
-      const several = new Set(transcript.steps.map(({ connection }) => connection)).size > 1;
+      const both = folder === 'imap' || new Set(transcript.steps.map(({ connection }) => connection)).size > 1;
       if ((transcript.workers ?? 1) === 1) it(name, ({ skip }) => hold(transcript, folder, 1, skip));
-      if ((transcript.workers ?? 2) === 2 && several) it(`${name} (2 workers)`, ({ skip }) => hold(transcript, folder, 2, skip), 60_000);
+      if ((transcript.workers ?? 2) === 2 && both) it(`${name} (2 workers)`, ({ skip }) => hold(transcript, folder, 2, skip), 60_000);
     }
   });
 }
@@ -28,6 +30,8 @@ for (const folder of ['smtp', 'imap', 'pop3', 'http'] as const) {
 interface Running {
   readonly settings: Readonly<Record<string, unknown>>;
   port(name: ListenerName): number;
+  /** Makes the n-th connection of a dialogue. */
+  readonly open?: Place['open'];
   close(): Promise<void>;
 }
 
@@ -48,7 +52,7 @@ async function hold(transcript: Transcript, listener: ListenerName, workers: num
     const home = (server.settings['mail.home'] as string).replace('%d', domain).replace('%n', 'ann');
     if (dialogue.messages.length > 0) layOutMessages(dialogue.messages, home);
     addAccounts(server.settings, { [`ann@${domain}`]: 'secret', [`bob@${domain}`]: 'secret' });
-    const place = { port: (name: ListenerName) => server.port(name), listener };
+    const place: Place = { port: (name) => server.port(name), listener, ...(server.open === undefined ? {} : { open: server.open }) };
     for (const capability of transcript.capabilities) {
       const question = inDomain(parseTranscript(questions[listener as keyof typeof questions](capability)), domain);
       const lacks = await runTranscript(question, place).then(
@@ -74,9 +78,11 @@ async function start(workers: number, extra: Readonly<Record<string, unknown>>):
   );
   const server = spawnServer({ cwd: path, env });
   await server.line('ready', 30_000);
+  const pids = children(server.pid);
   return {
     settings,
     port: (name) => server.port(name),
+    ...(pids.length > 1 ? { open: (port: number, n: number) => connectToWorker(port, pids[n % pids.length]!) } : {}),
     async close() {
       server.kill('SIGTERM');
       await server.exited;
