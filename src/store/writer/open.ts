@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { bootId as thisBoot } from '../../base/boot-id.ts';
 import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
+import { makeApart } from '../../base/make-apart.ts';
 import { isBusy, isDamage } from '../../db/open.ts';
 import { copyTemplate } from '../../db/template.ts';
 import { quickCheck } from '../../db/transaction.ts';
@@ -37,6 +38,7 @@ export interface Opened {
 export function openWriter(names: AccountNames, settings: StoreSettings, log: Log): Opened {
   const root = join(names.home, settings.maildir);
   const isFresh = !existsSync(join(root, 'cur')) && !existsSync(join(root, 'new'));
+  if (isFresh && !existsSync(names.home)) makeApart(names.home);
   for (const part of ['tmp', 'new', 'cur']) makeFolder(join(root, part));
   copyTemplate(join(names.home, indexName), 'account');
   if (isFresh) syncFolder(names.home);
