@@ -17,6 +17,8 @@ export interface SinkState {
   readonly distinct: number;
   readonly connections: number;
   readonly secure: number;
+  /** TLS sessions that went on from an old one. */
+  readonly resumed: number;
 }
 
 export interface BenchSink {
@@ -26,10 +28,10 @@ export interface BenchSink {
 }
 
 /** Counters shared with the thread, by place. */
-const places = { messages: 0, distinct: 1, connections: 2, secure: 3 };
+const places = { messages: 0, distinct: 1, connections: 2, secure: 3, resumed: 4 };
 
 export async function startBenchSink(options: SinkOptions): Promise<BenchSink> {
-  const counters = new Int32Array(new SharedArrayBuffer(16));
+  const counters = new Int32Array(new SharedArrayBuffer(20));
   const worker = new Worker(new URL(import.meta.url), { workerData: { sink: options, counters } });
   await new Promise<void>((resolve, reject) => {
     worker.once('message', () => resolve());
@@ -41,6 +43,7 @@ export async function startBenchSink(options: SinkOptions): Promise<BenchSink> {
       distinct: counters[places.distinct]!,
       connections: counters[places.connections]!,
       secure: counters[places.secure]!,
+      resumed: counters[places.resumed]!,
     }),
     reset: () => worker.postMessage('reset'),
     close: async () => void (await worker.terminate()),
@@ -89,7 +92,11 @@ function serve({ port, addresses, tls }: SinkOptions, counters: Int32Array): voi
         } else if (verb === 'STAR' && context !== null) {
           socket.write('220 2.0.0 go ahead\r\n');
           socket.removeAllListeners('data');
-          talk(new TLSSocket(socket, { isServer: true, secureContext: context }), true);
+          const upgraded = new TLSSocket(socket, { isServer: true, secureContext: context });
+          upgraded.once('secure', () => {
+            if (upgraded.isSessionReused()) counters[places.resumed]!++;
+          });
+          talk(upgraded, true);
           return;
         } else if (verb === 'QUIT') {
           socket.end(`${out}221 2.0.0 bye\r\n`);

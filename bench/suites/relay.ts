@@ -32,6 +32,8 @@ interface Measured {
   /** Milliseconds of CPU a message until the last 250 at submission. */
   readonly accept: number;
   readonly connections: number;
+  /** Of them, those that resumed a TLS session. */
+  readonly resumed: number;
   readonly loop: LoopDelay | null;
 }
 
@@ -69,6 +71,7 @@ async function measure(server: BenchServer, sink: BenchSink, work: Work, scale: 
     cpu: cpu / load.messages,
     accept: (load.messages / accepted) * 1000,
     connections: state.connections,
+    resumed: state.resumed,
     loop: await loop(),
   };
 }
@@ -129,7 +132,9 @@ smtp_tls_session_cache_database = btree:\${data_directory}/smtp_scache
       await sink.close();
       const row = rowsOf(work.name, a, b, peer?.name ?? '');
       const connections = (list: readonly Measured[]): string =>
-        list.length === 0 ? '–' : median(list.map((m) => m.connections)).toFixed(0);
+        list.length === 0
+          ? '–'
+          : `${median(list.map((m) => m.connections)).toFixed(0)} (TLS resumed ${median(list.map((m) => m.resumed)).toFixed(0)})`;
       rows.push(
         {
           ...row('messages/s', true, 2, (m) => m.rate),

@@ -8,6 +8,7 @@ import { replyText } from './reply.ts';
 import { routeFor } from './route.ts';
 import type { RelaySettings } from './settings.ts';
 import { domainPolicy, Forbidden, hostPolicy } from './tls-policy.ts';
+import { TlsSessions } from './tls-sessions.ts';
 
 /** What a domain's better mail hosts say of an address; `undecided` where none can be asked now. */
 export type Verdict = 'known' | 'unknown' | 'undecided';
@@ -49,11 +50,13 @@ export class CallAhead {
   readonly #deps: CallAheadDeps;
   /** By address; the longest kept first. */
   readonly #answers = new Map<string, Answer>();
+  readonly #tlsSessions: TlsSessions;
   readonly #asking = new Map<string, Promise<Verdict>>();
 
   constructor(relay: RelaySettings, settings: CallAheadSettings, deps: CallAheadDeps) {
     const timeouts = { connect: 5_000, greeting: patience, command: patience, dataInitiation: 1, dataBlock: 1, dataDone: 1 };
     this.#relay = { ...relay, timeouts };
+    this.#tlsSessions = new TlsSessions(relay.tlsCa);
     this.#settings = settings;
     this.#deps = deps;
   }
@@ -98,15 +101,8 @@ export class CallAhead {
         if (signal.aborted) break;
         try {
           const wanted = await hostPolicy(policy, host, route, dns);
-          const client = await openSession(
-            route,
-            host,
-            wanted,
-            null,
-            undefined,
-            { settings: this.#relay, log: this.#deps.log, now },
-            signal,
-          );
+          const deps = { settings: this.#relay, tlsSessions: this.#tlsSessions, log: this.#deps.log, now };
+          const client = await openSession(route, host, wanted, null, undefined, deps, signal);
           return this.#keep(key, await this.#converse(client, address, host, signal));
         } catch (error) {
           if (!(error instanceof Unusable || error instanceof Broken || error instanceof Forbidden)) throw error;

@@ -15,13 +15,19 @@ export interface ClientOptions {
   readonly timeouts: RelayTimeouts;
 }
 
-/** What TLS proved. */
+/** What TLS proved. To ask costs about as much as a resumed handshake. */
 export interface TlsProof {
-  readonly protocol: string;
-  readonly cipher: string;
   /** Chain and name are good by the web's authorities; else why not. */
   readonly untrusted: string | null;
+  /** With its chain. */
   readonly certificate: PeerCertificate;
+  readonly resumed: boolean;
+}
+
+/** A session to resume, and what its server showed when it was made: it shows nothing anew. null: nobody asked then. */
+export interface OldSession {
+  readonly session: Buffer;
+  readonly certificate: PeerCertificate | null;
 }
 
 /** The connection ended or broke, or the server does not speak SMTP. `sent`: the end of a message was out, so it may have arrived. */
@@ -35,6 +41,10 @@ export class SmtpClient {
   /** EHLO keywords, upper case, with their parameters. */
   extensions: ReadonlyMap<string, string> = new Map();
   tls: TlsProof | null = null;
+  /** The server's newest ticket. */
+  tlsSession: Buffer | null = null;
+  /** TLS was begun with an old session; whether the server took it is in `tls`. */
+  resuming = false;
   greeting = '';
   /** A transaction is open at the server. */
   needsReset = false;
@@ -57,6 +67,8 @@ export class SmtpClient {
 
   /** Connects and waits for nothing more. @throws Broken */
   static connect(options: ClientOptions, signal?: AbortSignal): Promise<SmtpClient> {
+    if (signal?.aborted === true)
+      return Promise.reject(new Broken(`connect to ${options.host}[${options.address}]:${options.port}: stopped`));
     return new Promise((resolve, reject) => {
       const { address, port, localAddress, timeouts } = options;
       const socket = connect({
@@ -193,7 +205,7 @@ export class SmtpClient {
    * Goes over to TLS; the server has agreed already, or expects it from the start. Nothing is refused here: what the
    * certificate proves is in `tls`. @throws Broken
    */
-  startTls(options: ConnectionOptions): Promise<void> {
+  startTls(options: ConnectionOptions, old: OldSession | null = null): Promise<void> {
     // What was sent in the clear after 220 is not the server's word. RFC 3207 5
     if (this.#replies.length > 0 || this.#reader.partial > 0) {
       const error = new Broken(`${this.name} sent data between STARTTLS and TLS`);
@@ -206,9 +218,11 @@ export class SmtpClient {
     plain.removeAllListeners('close');
     plain.removeAllListeners('error');
     const { host } = this.options;
+    this.resuming = old !== null;
     return new Promise((resolve, reject) => {
       const socket: TLSSocket = connectTls({
         ...options,
+        ...(old !== null && { session: old.session }),
         socket: plain,
         rejectUnauthorized: false,
         checkServerIdentity: () => undefined,
@@ -225,13 +239,14 @@ export class SmtpClient {
       plain.once('error', (error) => fail(error.message));
       socket.once('error', (error) => fail(error.message));
       socket.once('close', () => fail('connection closed during the handshake'));
+      socket.on('session', (session: Buffer) => {
+        this.tlsSession = session;
+      });
       socket.once('secureConnect', () => {
         clearTimeout(timer);
         socket.removeAllListeners('error');
         socket.removeAllListeners('close');
-        const certificate = socket.getPeerCertificate(true);
-        const untrusted = socket.authorized ? nameProblem(host, certificate) : String(socket.authorizationError);
-        this.tls = { protocol: socket.getProtocol() ?? '', cipher: socket.getCipher().standardName, untrusted, certificate };
+        this.tls = proofOf(socket, host, old);
         // Nothing that was said before counts. RFC 3207 4.2
         this.extensions = new Map();
         this.#reader = new ReplyReader();
@@ -284,8 +299,20 @@ export class SmtpClient {
   }
 }
 
-function nameProblem(host: string, certificate: PeerCertificate): string | null {
-  return checkServerIdentity(host, certificate)?.message ?? null;
+function proofOf(socket: TLSSocket, host: string, old: OldSession | null): TlsProof {
+  const resumed = socket.isSessionReused();
+  let certificate = resumed ? (old?.certificate ?? null) : null;
+  return {
+    resumed,
+    get certificate() {
+      certificate ??= socket.getPeerCertificate(true);
+      return certificate;
+    },
+    get untrusted() {
+      if (!socket.authorized) return String(socket.authorizationError);
+      return checkServerIdentity(host, this.certificate)?.message ?? null;
+    },
+  };
 }
 
 function connectError(error: NodeJS.ErrnoException): string {

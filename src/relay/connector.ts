@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
-import { rootCertificates } from 'node:tls';
 import type { Log } from '../base/log.ts';
-import { Broken, SmtpClient } from './client.ts';
+import { Broken, type OldSession, SmtpClient } from './client.ts';
 import { daneMatches } from './dane.ts';
 import type { HostAddress } from './hosts.ts';
 import { enhancedStatus, replyText } from './reply.ts';
@@ -9,6 +8,7 @@ import type { Route } from './route.ts';
 import { type Credentials, logIn } from './sasl.ts';
 import type { RelaySettings } from './settings.ts';
 import type { HostPolicy } from './tls-policy.ts';
+import { sessionKey, type TlsSessions } from './tls-sessions.ts';
 
 /** A host that could not be used, as a reply: `451 4.4.1 …`. The next one may. */
 export class Unusable extends Error {
@@ -23,6 +23,7 @@ export class Unusable extends Error {
 
 export interface ConnectDeps {
   readonly settings: RelaySettings;
+  readonly tlsSessions: TlsSessions;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -31,13 +32,14 @@ export interface ConnectDeps {
 export async function openSession(
   route: Route,
   host: HostAddress,
-  policy: HostPolicy,
+  wanted: HostPolicy,
   credentials: Credentials | null,
   localAddress: string | undefined,
   deps: ConnectDeps,
   signal: AbortSignal,
 ): Promise<SmtpClient> {
   const { settings } = deps;
+  const policy: HostPolicy = route.implicitTls && wanted.level === 'none' ? { ...wanted, level: 'encrypt' } : wanted;
   const connect = (): Promise<SmtpClient> =>
     SmtpClient.connect(
       {
@@ -51,20 +53,33 @@ export async function openSession(
       },
       signal,
     );
+  const key = sessionKey(route, host, policy);
+  const greeted = async (asked: HostPolicy, session: OldSession | null): Promise<SmtpClient | null> => {
+    const client = await connect();
+    try {
+      if (await greet(client, route, host, asked, session, deps)) return client;
+      client.destroy();
+      return null;
+    } catch (error) {
+      client.destroy();
+      if (!client.resuming || !(error instanceof Broken)) throw error;
+      // It may be the old session that the server stumbles over.
+      deps.tlsSessions.forget(key);
+      return greeted(asked, null);
+    }
+  };
   let client: SmtpClient | null = null;
   try {
-    client = await connect();
-    if (!(await greet(client, route, host, policy, deps))) {
-      // Opportunistic TLS failed: better in the clear than not at all. RFC 7435 3
-      client.destroy();
-      client = await connect();
-      await greet(client, route, host, { ...policy, level: 'none' }, deps);
-    }
+    client = await greeted(policy, deps.tlsSessions.find(key, deps.now()));
+    // Opportunistic TLS failed: better in the clear than not at all. RFC 7435 3
+    client ??= (await greeted({ ...policy, level: 'none' }, null))!;
     if (credentials !== null) {
       const refused = await logIn(client, credentials);
       // A wrong password of ours is no reason to return mail.
       if (refused !== null) throw new Unusable(`454 4.7.8 ${client.name} refused to log us in: ${refused}`);
     }
+    // Tickets have come by the reply to EHLO.
+    deps.tlsSessions.keep(key, client, policy, deps.now());
     return client;
   } catch (error) {
     client?.destroy();
@@ -73,10 +88,17 @@ export async function openSession(
   }
 }
 
-/** @returns false when TLS was tried only because it was offered, and failed */
-async function greet(client: SmtpClient, route: Route, host: HostAddress, policy: HostPolicy, deps: ConnectDeps): Promise<boolean> {
+/** @param session to resume; @returns false when TLS was tried only because it was offered, and failed */
+async function greet(
+  client: SmtpClient,
+  route: Route,
+  host: HostAddress,
+  policy: HostPolicy,
+  session: OldSession | null,
+  deps: ConnectDeps,
+): Promise<boolean> {
   const { timeouts } = client.options;
-  if (route.implicitTls) await secure(client, host, route, policy.level === 'none' ? { ...policy, level: 'encrypt' } : policy, deps);
+  if (route.implicitTls) await secure(client, host, route, policy, session, deps);
   const greeting = await client.read(timeouts.greeting, 'receiving the greeting');
   client.greeting = greeting.lines[0] ?? '';
   // A 5xx greeting is about the host, not the mail: the next one is asked. Postfix: smtp_skip_5xx_greeting
@@ -93,11 +115,11 @@ async function greet(client: SmtpClient, route: Route, host: HostAddress, policy
       if (policy.level === 'may') return true;
       throw new Unusable(asTemporary(client, replyText(reply)), 'starttls-not-supported');
     }
-    await secure(client, host, route, policy, deps);
+    await secure(client, host, route, policy, session, deps);
     await hello(client);
     return true;
   } catch (error) {
-    if (policy.level !== 'may' || !(error instanceof Broken)) throw error;
+    if (policy.level !== 'may' || session !== null || !(error instanceof Broken)) throw error;
     deps.log.info({ relay: client.name, error: error.message }, 'TLS failed, going on without');
     return false;
   }
@@ -113,24 +135,19 @@ async function secure(
   host: HostAddress,
   route: Route,
   policy: HostPolicy,
-  { settings, now }: ConnectDeps,
+  session: OldSession | null,
+  { tlsSessions, now }: ConnectDeps,
 ): Promise<void> {
   try {
-    await client.startTls({
-      // DANE goes without old versions. RFC 7672 3
-      minVersion: policy.level === 'may' ? 'TLSv1' : 'TLSv1.2',
-      ...(settings.tlsCa.length > 0 && { ca: [...rootCertificates, ...settings.tlsCa] }),
-      ...(policy.level === 'may' && { ciphers: 'DEFAULT@SECLEVEL=0' }),
-    });
+    await client.startTls({ secureContext: tlsSessions.contextFor(policy) }, session);
   } catch (error) {
-    if (policy.level === 'may' || !(error instanceof Broken)) throw error;
+    if (policy.level === 'may' || session !== null || !(error instanceof Broken)) throw error;
     throw new Unusable(`451 4.7.5 ${error.message}`, 'validation-failure');
   }
-  const { untrusted, certificate } = client.tls!;
-  if (policy.level === 'verify' && untrusted !== null) {
-    throw new Unusable(`451 4.7.5 Certificate of ${client.name} not trusted: ${untrusted}`, tlsResult(untrusted));
-  }
-  if (policy.level === 'dane' && !daneMatches(policy.tlsa, certificate, isIP(host.host) === 0 ? [host.host, route.host] : [], now())) {
+  const tls = client.tls!;
+  const untrusted = policy.level === 'verify' ? tls.untrusted : null;
+  if (untrusted !== null) throw new Unusable(`451 4.7.5 Certificate of ${client.name} not trusted: ${untrusted}`, tlsResult(untrusted));
+  if (policy.level === 'dane' && !daneMatches(policy.tlsa, tls.certificate, isIP(host.host) === 0 ? [host.host, route.host] : [], now())) {
     throw new Unusable(`451 4.7.5 Certificate of ${client.name} does not match its TLSA records`, 'validation-failure');
   }
 }

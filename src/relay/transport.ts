@@ -20,6 +20,7 @@ import type { RelaySettings } from './settings.ts';
 import { toSevenBit } from './seven-bit.ts';
 import { domainPolicy, Forbidden, type HostPolicy, hostPolicy, type TlsWish } from './tls-policy.ts';
 import type { TlsReport } from './tls-report.ts';
+import { TlsSessions } from './tls-sessions.ts';
 import { transact } from './transaction.ts';
 
 export interface RelayDeps {
@@ -64,7 +65,7 @@ export class RelayTransport implements Transport {
     this.#deps = deps;
     this.#pool = new Pool(settings.idleTime, settings.messagesPerConnection);
     this.#passwords = new PasswordFile(settings.passwordFile);
-    this.#connectDeps = { settings, log: deps.log, now: () => deps.clock.now() };
+    this.#connectDeps = { settings, tlsSessions: new TlsSessions(settings.tlsCa), log: deps.log, now: () => deps.clock.now() };
   }
 
   destination({ domain }: Address): string {
@@ -154,11 +155,16 @@ export class RelayTransport implements Transport {
     const credentials = this.#credentials(route, domain);
     const localAddress = lookUp(this.#settings.bindAddress, progress.job.envelope.reversePath?.domain ?? '');
     const key = poolKey(route, host, policy, credentials, localAddress);
-    let client = this.#pool.take(key);
+    let client = await this.#pool.take(key);
     const reused = client !== null;
     try {
-      client ??= await this.#open(route, host, policy, credentials, localAddress, domain, signal);
+      if (client === null) {
+        const start = performance.now();
+        client = await this.#open(route, host, policy, credentials, localAddress, domain, signal);
+        this.#pool.opened(key, performance.now() - start);
+      }
     } catch (error) {
+      this.#pool.give(key, null);
       if (!(error instanceof Unusable)) throw error;
       progress.last = { reply: error.message, relay: host.host };
       log.info({ queue_id: progress.job.id, relay: `${host.host}[${host.address}]`, reply: error.message }, 'host could not be used');

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 
 /** What the sink says; a function sees the command and may answer by itself. A string is sent as it is. */
 export interface SinkScript {
@@ -18,6 +18,8 @@ export interface SinkScript {
   /** PEM; STARTTLS is announced. */
   tls?: { cert: string; key: string };
   implicitTls?: boolean;
+  /** Cut connections whose TLS session is an old one. */
+  resetResumed?: boolean;
 }
 
 export interface Received {
@@ -37,6 +39,8 @@ export interface Sink {
   /** Every command of every session. */
   readonly lines: string[];
   sessions: number;
+  /** TLS sessions that were resumed. */
+  resumed: number;
   script: SinkScript;
   close(): Promise<void>;
 }
@@ -49,10 +53,24 @@ export async function startSink(script: SinkScript = {}, address = '127.0.0.1', 
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
     sink.sessions++;
-    const context = sink.script.tls && createSecureContext(sink.script.tls);
-    if (sink.script.implicitTls) talk(new TLSSocket(socket, { isServer: true, secureContext: context! }), true, sink.sessions, true);
+    if (sink.script.implicitTls) talk(secured(socket), true, sink.sessions, true);
     else talk(socket, false, sink.sessions, true);
   });
+
+  /** One for each pair of `script.tls`: it holds the key of the tickets. */
+  const contexts = new Map<string, SecureContext>();
+  function secured(socket: Socket): TLSSocket {
+    const pair = sink.script.tls!;
+    const secureContext = contexts.get(pair.cert) ?? createSecureContext(pair);
+    contexts.set(pair.cert, secureContext);
+    const upgraded = new TLSSocket(socket, { isServer: true, secureContext });
+    upgraded.once('secure', () => {
+      if (!upgraded.isSessionReused()) return;
+      sink.resumed++;
+      if (sink.script.resetResumed) upgraded.destroy();
+    });
+    return upgraded;
+  }
 
   function talk(socket: Socket, secure: boolean, session: number, greet: boolean): void {
     let buffer: Buffer = Buffer.alloc(0);
@@ -119,8 +137,7 @@ export async function startSink(script: SinkScript = {}, address = '127.0.0.1', 
       } else if (verb === 'STARTTLS' && sink.script.tls) {
         if (!answer(verb, line, '220 2.0.0 Ready to start TLS')) return true;
         socket.removeAllListeners('data');
-        const upgraded = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext(sink.script.tls) });
-        talk(upgraded, true, session, false);
+        talk(secured(socket), true, session, false);
         return false;
       } else if (verb === 'QUIT') {
         say('221 2.0.0 Bye');
@@ -159,6 +176,7 @@ export async function startSink(script: SinkScript = {}, address = '127.0.0.1', 
     received: [],
     lines: [],
     sessions: 0,
+    resumed: 0,
     script,
     close: async () => {
       for (const socket of sockets) socket.destroy();
