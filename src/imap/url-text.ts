@@ -40,7 +40,8 @@ export function urlTarget(mail: AccountStore, mailbox: Mailbox, { uid, section, 
     part: range.kind === 'header' || section.fields.length > 0 ? null : range.part,
     async body() {
       const all = await octets();
-      return cut(toCrlf(section.fields.length > 0 ? headerFilter(section.fields, section.text === 'HEADER.FIELDS.NOT')(all) : all));
+      if (section.fields.length === 0) return cut(toCrlf(all));
+      return cut(Buffer.from(headerFilter(section.fields, section.text === 'HEADER.FIELDS.NOT')(all), 'latin1'));
     },
     async binary() {
       const { part } = range;

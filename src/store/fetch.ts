@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { ModSeq, Uid } from '../mail/numbers.ts';
 import { threadIdOf } from '../mail/thread-id.ts';
+import { BlockRow } from './block-row.ts';
 import { isOwn, parseFileName, splitPath } from './files/name.ts';
 import { readSmallFile } from './message-file.ts';
 import type { Reader } from './reader.ts';
 import type { Column, MessageRow } from './store.ts';
+import { type Block, isOctets } from './tables/block.ts';
 import type { ContentColumn } from './tables/content.ts';
 import type { MessageRecord } from './tables/message.ts';
 import { factsOfFile } from './writer/content.ts';
@@ -85,6 +87,8 @@ export function* fetchRows(
   const stored = columns.filter((column): column is ContentColumn => column !== 'header' && column !== 'fileName');
   const wantsName = columns.includes('fileName');
   const wantsHeader = columns.includes('header');
+  const octets = columns.filter(isOctets);
+  const together = octets.length > 0 && octets.length === columns.length;
   for (let from = 0; from < uids.length; from += step) {
     const to = Math.min(from + step, uids.length);
     const source = reader();
@@ -93,9 +97,10 @@ export function* fetchRows(
     const place = `${join(root, folder)}/`;
     yield source.atOnce(() => {
       const content = stored.length > 0 ? source.contents.reader(stored) : null;
-      const more = source.messages.hasMoreKeywords(id);
-      return records(source, id, uids, from, to).map((record) => {
-        const row: MessageRow = new Row(record, more ? source.messages.moreKeywordsOf(id, record.uid) : [], root, place, mailbox);
+      const hasMore = source.messages.hasMoreKeywords(id);
+      const more = (uid: number): readonly string[] => (hasMore ? source.messages.moreKeywordsOf(id, uid) : []);
+      const rowOf = (record: MessageRecord): MessageRow => {
+        const row: MessageRow = new Row(record, more(record.uid), root, place, mailbox);
         if (columns.length === 0) return row;
         if (wantsName) Object.assign(row, { fileName: fileNameOf(record.file) });
         if (stored.length === 0 && !wantsHeader) return row;
@@ -107,14 +112,47 @@ export function* fetchRows(
         Object.assign(row, known);
         if (wantsHeader) Object.assign(row, { header: source.contents.header(record.contentId) });
         return row;
-      });
+      };
+      const one = (uid: number): MessageRow | null => {
+        const record = source.messages.get(id, uid);
+        return record === undefined ? null : rowOf(record);
+      };
+      if (together && isDense(uids, from, to)) {
+        return blockRows(source.blocks.range(octets, id, uids[from]!, uids[to - 1]!), uids, from, to, more, one);
+      }
+      return records(source, id, uids, from, to).map(rowOf);
     });
   }
 }
 
+/** Most between the first and the last are wanted. */
+const isDense = (uids: ArrayLike<number>, from: number, to: number): boolean => uids[to - 1]! - uids[from]! < 2 * (to - from);
+
+/** @param one the row by itself, for what a block does not have; null where the message is gone */
+function blockRows(
+  block: Block,
+  uids: ArrayLike<number>,
+  from: number,
+  to: number,
+  more: (uid: number) => readonly string[],
+  one: (uid: number) => MessageRow | null,
+): MessageRow[] {
+  const rows: MessageRow[] = [];
+  let next = from;
+  for (let at = 0; at < block.count; at++) {
+    const uid = block.uid(at);
+    while (next < to && uids[next]! < uid) next++;
+    if (next === to) break;
+    if (uids[next] !== uid) continue;
+    const row = block.isRead(at) ? new BlockRow(block, at, more(uid), one) : one(uid);
+    if (row !== null) rows.push(row);
+  }
+  return rows;
+}
+
 function records(source: Reader, id: number, uids: ArrayLike<number>, from: number, to: number): MessageRecord[] {
   const [first, last] = [uids[from]!, uids[to - 1]!];
-  if (last - first < 2 * (to - from)) {
+  if (isDense(uids, from, to)) {
     let next = from;
     return source.messages.range(id, first, last).filter(({ uid }) => {
       while (next < to && uids[next]! < uid) next++;

@@ -1,5 +1,5 @@
 import { headerFilter } from '../../mail/header/filter.ts';
-import { CrlfWriter, toCrlf } from '../../mail/line-ends.ts';
+import { CrlfWriter } from '../../mail/line-ends.ts';
 import type { Part } from '../../mail/mime/part.ts';
 import { resolveSection, type Section } from '../../mail/mime/section.ts';
 import { knowsTransferEncoding, transferDecoder } from '../../mail/mime/transfer.ts';
@@ -73,7 +73,7 @@ async function copy(pieces: Iterable<Buffer> | AsyncIterable<Buffer>, out: Outpu
 /** A section's octets as they were before they were encoded for transfer. */
 class Source {
   readonly #spec: string;
-  readonly #filter: ((header: Buffer) => Buffer) | null;
+  readonly #filter: ((header: Buffer) => string) | null;
 
   constructor({ path, text, fields }: Wanted) {
     this.#spec = [...path, ...(text === null ? [] : [text])].join('.');
@@ -108,7 +108,7 @@ class Source {
     const file = await m.file();
     const found = this.#find(m)!;
     if (this.#filter !== null) {
-      yield toCrlf(this.#filter(await readRange(file, found.start, found.end)));
+      yield Buffer.from(this.#filter(await readRange(file, found.start, found.end)), 'latin1');
       return;
     }
     // Of a composite part or the message itself, what is inside is given as it lies there. RFC 3516 4.2

@@ -1,4 +1,4 @@
-import { headerLines } from '../../mail/header/filter.ts';
+import { headerFilter } from '../../mail/header/filter.ts';
 import { crlfText } from '../../mail/line-ends.ts';
 import { resolveSection } from '../../mail/mime/section.ts';
 import type { FetchMessage } from '../fetch-message.ts';
@@ -49,8 +49,9 @@ function sectionWriter({ section, partial }: FetchItem, session: Session, marksS
   const wanted = section ?? whole;
   const label = name ?? `BODY${formatSection(wanted)}${partial === null ? '' : `<${partial.offset}>`}`;
   const spec = [...wanted.path, ...(wanted.text === null ? [] : [wanted.text])].join('.');
-  const pick = wanted.fields.length === 0 ? crlfText : headerLines(wanted.fields, wanted.text === 'HEADER.FIELDS.NOT');
-  const filter = (header: Buffer): Buffer => Buffer.from(pick(header.toString('latin1', 0, header.length)), 'latin1');
+  const fields = wanted.fields.length === 0 ? null : headerFilter(wanted.fields, wanted.text === 'HEADER.FIELDS.NOT');
+  const pick = (header: Buffer): string => (fields === null ? crlfText(header.toString('latin1', 0, header.length)) : fields(header));
+  const filter = (header: Buffer): Buffer => Buffer.from(pick(header), 'latin1');
   const literal = (octets: string): string => {
     const piece = partial === null ? octets : octets.slice(partial.offset, partial.offset + partial.length);
     return `${label} {${piece.length}}\r\n${piece}`;
@@ -58,7 +59,7 @@ function sectionWriter({ section, partial }: FetchItem, session: Session, marksS
   if (isHeader(wanted) && wanted.path.length === 0) {
     const quick = (m: FetchMessage): string | null => {
       const { header } = m.row;
-      return header == null ? null : literal(pick(header.toString('latin1', 0, header.length)));
+      return header == null ? null : literal(pick(header));
     };
     const prepare = (m: FetchMessage) => (m.row.header == null ? m.file() : undefined);
     return { columns: ['header'], marksSeen, quick, prepare, write: (m, out) => writeHeader(m, out, label, filter, partial) };
@@ -88,7 +89,7 @@ function sectionWriter({ section, partial }: FetchItem, session: Session, marksS
       // QUIRK: what is not there is empty, as Dovecot has it; some clients take NIL for a failure.
       if (found === null) return `${label} ""`;
       const section = octets.slice(found.start, found.end);
-      return literal(found.kind === 'header' ? pick(section) : crlfText(section));
+      return literal(found.kind === 'header' ? pick(Buffer.from(section, 'latin1')) : crlfText(section));
     },
     prepare: (m) => m.file(),
     async write(m, out) {

@@ -16,7 +16,7 @@ describe('header filter', () => {
     ['\nFrom: body\n', ['x'], true, '\r\n'],
     ['', ['x'], true, '\r\n'],
   ])('of %j picks %j', (text, names, not, expected) => {
-    expect(headerFilter(names, not)(Buffer.from(text)).toString()).toBe(expected);
+    expect(headerFilter(names, not)(Buffer.from(text))).toBe(expected);
   });
 
   it('parts a header in two without loss', () => {
@@ -24,7 +24,7 @@ describe('header filter', () => {
     fc.assert(
       fc.property(fc.array(field), (fields) => {
         const text = `${fields.join('')}\nbody`;
-        const parts = [false, true].map((not) => headerFilter(['a'], not)(Buffer.from(text)).toString());
+        const parts = [false, true].map((not) => headerFilter(['a'], not)(Buffer.from(text)));
         expect(parts.map((part) => splitHeader(part).length).reduce((a, b) => a + b)).toBe(fields.length);
         expect(parts[0]!.length + parts[1]!.length).toBe(fields.join('').replaceAll('\n', '\r\n').length + 4);
       }),

@@ -2,6 +2,7 @@ import { lazily } from '../../db/lazy.ts';
 import type { Database } from '../../db/open.ts';
 import { accountTable } from './account.ts';
 import { aclTable } from './acl.ts';
+import { blockTable } from './block.ts';
 import { contentTable } from './content.ts';
 import { mailboxTable } from './mailbox.ts';
 import { messageTable } from './message.ts';
@@ -44,6 +45,10 @@ export class AccountTables {
 
   get contents(): ReturnType<typeof contentTable> {
     return this.#of(contentTable);
+  }
+
+  get blocks(): ReturnType<typeof blockTable> {
+    return this.#of(blockTable);
   }
 
   get tombstones(): ReturnType<typeof tombstoneTable> {
