@@ -1,4 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
+import { Fault } from '../mail/fault.ts';
 import { isBusy, pause } from './open.ts';
 
 interface Statements {
@@ -93,6 +94,12 @@ function finished<T>(db: Database, work: () => T): T {
 /** Changes when another connection, of whatever process, has committed. About a microsecond. */
 export function dataVersion(db: Database): number {
   return statements(db).dataVersion.get()!;
+}
+
+/** Brings all that is in the write-ahead log into the database, durably; the log begins anew. @throws Fault unavailable where somebody reads it */
+export function checkpoint(db: Database): void {
+  const [result] = db.pragma('wal_checkpoint(RESTART)') as { busy: number }[];
+  if (result?.busy !== 0) throw new Fault('unavailable', `${db.name}: the log is in use`);
 }
 
 /** As `quickCheck`, indexes compared with their tables as well. */

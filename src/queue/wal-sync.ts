@@ -1,19 +1,14 @@
-import { closeSync, fsync, openSync } from 'node:fs';
+import { WalFile } from '../db/wal-file.ts';
 
-/**
- * Makes commits durable that did not wait for it themselves (synchronous = NORMAL): syncs the write-ahead log, outside the
- * transaction, so that the lock is free for other processes meanwhile, and once for all commits that came during the last sync.
- * A log that was checkpointed and begun anew before the sync is durable in the database by then.
- */
+/** Makes commits durable that did not wait for it themselves: syncs the write-ahead log once for all that came during the last sync. */
 export class WalSync {
-  readonly #file: string;
-  #fd: number | null = null;
+  readonly #log: WalFile;
   #running: Promise<void> | null = null;
   #next: Promise<void> | null = null;
 
-  /** @param database which some connection of this process holds open, so that its log stays the same file */
+  /** @param database which some connection of this process holds open */
   constructor(database: string) {
-    this.#file = `${database}-wal`;
+    this.#log = new WalFile(database);
   }
 
   /** Resolves when all is durable that was committed before the call. */
@@ -30,10 +25,7 @@ export class WalSync {
   }
 
   #start(): Promise<void> {
-    const done = new Promise<void>((resolve, reject) => {
-      this.#fd ??= openSync(this.#file, 'r');
-      fsync(this.#fd, (error) => (error === null ? resolve() : reject(error)));
-    }).finally(() => {
+    const done = this.#log.sync().finally(() => {
       if (this.#running === done) this.#running = null;
     });
     this.#running = done;
@@ -41,7 +33,6 @@ export class WalSync {
   }
 
   close(): void {
-    if (this.#fd !== null) closeSync(this.#fd);
-    this.#fd = null;
+    this.#log.close();
   }
 }

@@ -4,7 +4,8 @@ import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import { migrate } from '../../db/migrate.ts';
 import { type Database, openDatabase, type Synchronous, setCacheSize, setSynchronous, sqliteFault } from '../../db/open.ts';
-import { dataVersion, transaction } from '../../db/transaction.ts';
+import { checkpoint, dataVersion, transaction } from '../../db/transaction.ts';
+import { WalFile } from '../../db/wal-file.ts';
 import { Fault } from '../../mail/fault.ts';
 import { firstKeywordBit, flagBits, lettered, systemFlag } from '../../mail/flags.ts';
 import { type Columns, columnsOf } from '../columns.ts';
@@ -30,7 +31,7 @@ export class BrokenIndex extends Error {}
 
 /** One mutation. `prepare` comes before the transaction, `run` inside it. */
 export interface Operation<R = unknown> {
-  /** Its commit must survive power loss by itself (STORE, EXPUNGE, MOVE); otherwise the file's name carries what the row says. */
+  /** Answered when its commit survives power loss by itself (STORE, EXPUNGE, MOVE); otherwise the file's name carries what the row says. */
   readonly durable: boolean;
   prepare?(): void;
   /** Messages that `run` has put in their places and that the journal makes durable. Called once after `run`. */
@@ -120,6 +121,9 @@ export class AccountWriter extends AccountTables {
   #undo: (() => void)[] = [];
   #hints = new Map<number | null, number>();
   #folders = new Set<string>();
+  readonly #wal: WalFile;
+  #owesLog = false;
+  #hasLostLog = false;
 
   constructor(names: AccountNames, settings: StoreSettings, log: Log) {
     super(openIndex(join(names.home, indexName)));
@@ -129,6 +133,12 @@ export class AccountWriter extends AccountTables {
     this.settings = settings;
     this.log = log.child({ address: names.address });
     this.inode = statSync(this.indexFile).ino;
+    this.#wal = new WalFile(this.indexFile);
+  }
+
+  override close(): void {
+    super.close();
+    this.#wal.close();
   }
 
   get indexFile(): string {
@@ -152,12 +162,13 @@ export class AccountWriter extends AccountTables {
 
   /**
    * Runs prepared operations as one transaction, each undone alone when it fails. Answers may go out only after
-   * `takeFolders` have been synced.
+   * `takeFolders` and `takeLog` have been synced.
    */
   run(operations: readonly Operation[]): Outcome[] {
     const outcomes: Outcome[] = [];
     try {
-      this.#setLevel(operations.some((operation) => operation.durable) ? 'FULL' : 'NORMAL');
+      this.#setLevel('NORMAL');
+      if (operations.some((operation) => operation.durable)) this.#oweLog();
       this.transaction(() => {
         // What is alone needs no savepoint: it takes the transaction with it.
         if (operations.length === 1) outcomes.push({ value: operations[0]!.run() });
@@ -223,9 +234,31 @@ export class AccountWriter extends AccountTables {
     if (this.#level === level) return;
     setSynchronous(this.db, level);
     this.#level = level;
-    if (level === 'NORMAL' || this.#hasLargeCache) return;
+  }
+
+  /** What is about to be committed waits for the log. docs/decisions/0026 */
+  #oweLog(): void {
+    if (this.#hasLostLog) {
+      // What the disk did not take it may have forgotten, and nothing that is written behind it would count.
+      checkpoint(this.db);
+      this.#hasLostLog = false;
+    }
+    this.#owesLog = true;
+    if (this.#hasLargeCache) return;
     setCacheSize(this.db, largeCache);
     this.#hasLargeCache = true;
+  }
+
+  /** What must be on disk before the answer goes out. */
+  takeLog(): WalFile | null {
+    const owes = this.#owesLog;
+    this.#owesLog = false;
+    return owes ? this.#wal : null;
+  }
+
+  /** It could not be synced. */
+  lostLog(): void {
+    this.#hasLostLog = true;
   }
 
   /** Called when the transaction does not commit. */

@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { openFolder, syncAll } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import { sqliteFault } from '../../db/open.ts';
+import type { WalFile } from '../../db/wal-file.ts';
 import { Fault } from '../../mail/fault.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { AccountWriter, Operation, Outcome, Unsynced } from './account-writer.ts';
@@ -17,6 +18,14 @@ export interface Job {
 export interface Debt {
   readonly messages: readonly { readonly job: Job; readonly message: Unsynced }[];
   readonly folders: readonly Folder[];
+  readonly logs: readonly IndexLog[];
+}
+
+/** Of an account whose commits wait for it. */
+interface IndexLog {
+  readonly writer: AccountWriter;
+  readonly wal: WalFile;
+  readonly jobs: readonly Job[];
 }
 
 interface Folder {
@@ -50,18 +59,24 @@ export function syncPrepared(jobs: readonly Job[]): Promise<void> | undefined {
 export function debtOf(byAccount: ReadonlyMap<{ readonly writer: AccountWriter }, readonly Job[]>): Debt {
   const messages: { job: Job; message: Unsynced }[] = [];
   const folders: Folder[] = [];
+  const logs: IndexLog[] = [];
   for (const [{ writer }, jobs] of byAccount) {
+    const wal = writer.takeLog();
+    if (wal !== null) logs.push({ writer, wal, jobs: jobs.filter(({ operation }) => operation.durable) });
     for (const path of writer.takeFolders()) folders.push({ path, jobs });
     for (const job of jobs) {
       if (job.outcome !== null && job.outcome.error === undefined)
         for (const message of job.operation.journaled?.() ?? []) messages.push({ job, message });
     }
   }
-  return { messages, folders };
+  return { messages, folders, logs };
 }
 
-/** Makes it durable; what cannot be is not acknowledged. @param now on this thread: nothing else waits for it */
-export async function pay({ messages, folders }: Debt, journal: Journal | null, now: boolean, log: Log): Promise<void> {
+/** Makes it durable; what cannot be is not acknowledged. @param idle nothing else waits for this thread */
+export async function pay({ messages, folders, logs }: Debt, journal: Journal | null, idle: boolean, log: Log): Promise<void> {
+  const now = idle && messages.length + logs.length === 1;
+  // Begun before anything is waited for: an account may be closed then.
+  const logged = logs.flatMap((one) => syncLog(one, now, log) ?? []);
   const left = [...folders];
   if (messages.length > 0) {
     const written =
@@ -76,6 +91,22 @@ export async function pay({ messages, folders }: Debt, journal: Journal | null, 
     }
   }
   if (left.length > 0) await syncFolders(left, log);
+  if (logged.length > 0) await Promise.all(logged);
+}
+
+function syncLog({ writer, wal, jobs }: IndexLog, now: boolean, log: Log): Promise<void> | undefined {
+  const failed = (error: unknown): void => {
+    log.error({ err: error, address: writer.address }, 'sync of the index failed');
+    writer.lostLog();
+    for (const job of jobs) if (job.outcome?.error === undefined) job.outcome = { error: sqliteFault(error, writer.indexFile) };
+  };
+  if (!now) return wal.sync().catch(failed);
+  try {
+    wal.syncNow();
+  } catch (error) {
+    failed(error);
+  }
+  return undefined;
 }
 
 async function syncFolders(folders: readonly Folder[], log: Log): Promise<void> {

@@ -249,7 +249,7 @@ export class StoreThread {
   }
 
   async #finish({ pieces, replies, hints, debt }: Round): Promise<void> {
-    await pay(debt, this.#journal, debt.messages.length === 1 && this.#waiting.length === 0, this.#log);
+    await pay(debt, this.#journal, this.#waiting.length === 0, this.#log);
     for (const piece of pieces) {
       replies.push(this.#reply(piece));
       piece.operation.dispose?.();
@@ -358,6 +358,7 @@ export class StoreThread {
     if (this.#open.get(writer.home) !== held) return;
     this.#open.delete(writer.home);
     try {
+      writer.takeLog()?.syncNow();
       giveUp(writer, () => setAside(writer.home, writer.inode, this.#log, cause));
     } catch (error) {
       this.#log.error({ err: error, address: writer.address }, 'could not set the index aside');
