@@ -223,7 +223,8 @@ export class Account implements AccountStore {
 
   changes(id: MailboxId, since: ModSeq): Changes | Promise<Changes> {
     const reader = this.#reader;
-    const { messages, modseq } = reader.mailbox(id);
+    const { messages, modseq, uidNext } = reader.mailbox(id);
+    if (modseq === since) return { uidNext: uidNext as Uid, highestModSeq: since, changed: [], expunged: [], complete: true };
     if (messages > manyChanges && modseq > since && reader.messages.hasChanged(id, since, manyChanges)) return this.#manyChanges(id, since);
     return reader.atOnce(() => {
       const record = reader.mailboxes.get(id) ?? reader.mailbox(id);

@@ -14,6 +14,10 @@ export class Reader extends AccountTables {
   readonly #inode: number;
   #checked = Date.now();
   #version = -1;
+  #isFresh = false;
+  readonly #stale = (): void => {
+    this.#isFresh = false;
+  };
   readonly #records = new Map<number, MailboxRecord | undefined>();
   readonly #unread = new Map<number, boolean>();
   readonly #keywords = new Map<number, readonly string[]>();
@@ -51,7 +55,11 @@ export class Reader extends AccountTables {
     return this.#together(work) as T;
   }
 
+  /** Looks once until the loop does something else: a store thread's answer comes by a turn of its own. */
   #fresh(): void {
+    if (this.#isFresh) return;
+    this.#isFresh = true;
+    queueMicrotask(this.#stale);
     const version = dataVersion(this.db);
     if (version === this.#version) return;
     this.#version = version;

@@ -13,6 +13,8 @@ export class View {
   /** modseq of the mailbox the arrays stand for; -1: nothing read yet. */
   #highest = -1;
   #snapshot: MailboxSnapshot | null = null;
+  /** Flags and modseqs were handed out. */
+  #isShared = false;
 
   get isCold(): boolean {
     return this.#highest === -1;
@@ -33,8 +35,7 @@ export class View {
   /** Takes what a change of flags has answered, where nothing else happened since the view was brought up to date. */
   learn({ uids, flags, modseqs, before, after }: Omit<FlagColumns, 'more' | 'modified'>): void {
     if (before !== this.#highest || after === before) return;
-    this.#flags = this.#flags.slice();
-    this.#modseqs = this.#modseqs.slice();
+    this.#own();
     let at = 0;
     for (let i = 0; i < uids.length; i++) {
       const uid = uids[i]!;
@@ -57,6 +58,15 @@ export class View {
     this.#flags = flags;
     this.#modseqs = modseqs;
     this.#size = uids.length;
+    this.#isShared = false;
+  }
+
+  /** Before anything in them is changed. */
+  #own(): void {
+    if (!this.#isShared) return;
+    this.#isShared = false;
+    this.#flags = this.#flags.slice();
+    this.#modseqs = this.#modseqs.slice();
   }
 
   snapshot(reader: Reader, id: number): MailboxSnapshot {
@@ -69,6 +79,7 @@ export class View {
       const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
       if (record.modseq !== this.#highest) this.#update(reader, id, record.modseq, record.tombstoneFloor, record.messages);
       const size = this.#size;
+      this.#isShared = true;
       this.#snapshot = {
         uidValidity: record.uidValidity as UidValidity,
         uidNext: record.uidNext as Uid,
@@ -91,18 +102,11 @@ export class View {
     }
     const changed = reader.messages.changedSince(id, from);
     const gone = reader.tombstones.since(id, from);
-    let isCopied = false;
-    const own = (): void => {
-      if (isCopied) return;
-      isCopied = true;
-      this.#flags = this.#flags.slice();
-      this.#modseqs = this.#modseqs.slice();
-    };
     const first = this.#size;
     for (const { uid, flags, modseq } of changed) {
       const at = find(this.#uids, first, uid);
       if (at !== -1) {
-        own();
+        this.#own();
         this.#flags[at] = flags;
         this.#modseqs[at] = modseq;
       } else if (this.#size === 0 || uid > this.#uids[this.#size - 1]!) this.#append(uid, flags, modseq);
@@ -139,6 +143,7 @@ export class View {
       modseqs[n++] = this.#modseqs[i]!;
     }
     [this.#uids, this.#flags, this.#modseqs, this.#size] = [uids, flags, modseqs, n];
+    this.#isShared = false;
   }
 }
 
