@@ -1,4 +1,4 @@
-import { CrlfWriter, toCrlf } from '../mail/line-ends.ts';
+import { CrlfWriter, crlfText, toCrlf } from '../mail/line-ends.ts';
 import type { MessageFile } from '../store/store.ts';
 import type { FetchMessage } from './fetch-message.ts';
 import type { Partial } from './grammar/section.ts';
@@ -8,6 +8,8 @@ import type { Session } from './session.ts';
 /** Octets read from a file at a time, on the loop and beside it. */
 const small = 64 * 1024;
 const slice = 256 * 1024;
+/** Octets that get their line ends at a time: so few that they stay in the processor's cache until they are sent. */
+const step = 64 * 1024;
 
 /** Octets of a file, whose size with CRLF line ends is known, or null. */
 export interface TextRange {
@@ -47,7 +49,7 @@ export async function writeText(
   if (length <= small) {
     const octets = file.readSync(range.start, length);
     if (partial === null && !octets.includes(13)) {
-      const text = octets.toString('latin1').replaceAll('\n', '\r\n');
+      const text = crlfText(octets.toString('latin1'));
       out.text(`${label} {${text.length}}\r\n`);
       out.text(text);
       return;
@@ -101,32 +103,88 @@ async function copyLines(
   const lines = new CrlfWriter();
   if (afterCr) lines.write(Buffer.of(13));
   let sent = 0;
-  // The next octets are read while these are on their way.
-  let ahead = readAhead(file, at, range.end);
-  while (sent < promised && at < range.end) {
-    const chunk = await ahead;
+  const rooms = new Rooms(out);
+  const ahead = new ReadAhead(file, at, range.end);
+  while (sent < promised) {
+    const chunk = await ahead.next(crlf + slice < offset + promised);
     if (chunk.length === 0) break;
-    if (at + chunk.length < range.end && crlf + chunk.length < offset + promised) ahead = readAhead(file, at + chunk.length, range.end);
-    session.textPosition = { uid: m.uid, start: range.start, file: at, crlf, writer: afterCr };
-    const octets = lines.write(chunk);
-    at += chunk.length;
-    afterCr = chunk[chunk.length - 1] === 13;
-    const from = Math.max(0, offset - crlf);
-    crlf += octets.length;
-    if (from >= octets.length) continue;
-    const piece = octets.subarray(from, from + promised - sent);
-    out.bytes(piece);
-    sent += piece.length;
-    await out.drained();
+    for (let from = 0; from < chunk.length && sent < promised; from += step) {
+      const part = chunk.subarray(from, from + step);
+      session.textPosition = { uid: m.uid, start: range.start, file: at, crlf, writer: afterCr };
+      const room = rooms.take();
+      const length = lines.writeTo(room, part);
+      at += part.length;
+      afterCr = part[part.length - 1] === 13;
+      const piece = room.subarray(Math.max(0, offset - crlf), length).subarray(0, promised - sent);
+      crlf += length;
+      rooms.put(room, piece.length);
+      if (piece.length === 0) continue;
+      out.bytes(piece);
+      sent += piece.length;
+      await out.drained();
+    }
   }
   return sent;
 }
 
-function readAhead(file: MessageFile, at: number, end: number): Promise<Buffer> {
-  const octets = file.read(at, Math.min(slice, end - at));
-  // It may not be waited for any more.
-  octets.catch(() => undefined);
-  return octets;
+/** Reads on while what came last is on its way. */
+class ReadAhead {
+  readonly #file: MessageFile;
+  readonly #end: number;
+  #at: number;
+  #room: Buffer;
+  #other: Buffer | null = null;
+  #reading: Promise<number> | null = null;
+
+  constructor(file: MessageFile, at: number, end: number) {
+    this.#file = file;
+    this.#at = at;
+    this.#end = end;
+    this.#room = Buffer.allocUnsafeSlow(Math.min(slice, end - at));
+  }
+
+  /** The next octets, to be used before it is called again; none at the end. @param more whether those after them will be wanted */
+  async next(more: boolean): Promise<Buffer> {
+    const length = await (this.#reading ?? this.#read());
+    const chunk = this.#room.subarray(0, length);
+    this.#at += length;
+    this.#reading = null;
+    [this.#room, this.#other] = [this.#other ?? Buffer.allocUnsafeSlow(this.#room.length), this.#room];
+    if (more && length > 0 && this.#at < this.#end) {
+      this.#reading = this.#read();
+      // It may not be waited for any more.
+      this.#reading.catch(() => undefined);
+    }
+    return chunk;
+  }
+
+  #read(): Promise<number> {
+    return this.#file.readInto(this.#room.subarray(0, Math.min(slice, this.#end - this.#at)), this.#at);
+  }
+}
+
+/** Space for octets on their way out, used again once the system has taken them: fresh memory costs more than what is done with it. */
+class Rooms {
+  readonly #out: Output;
+  readonly #used: { readonly room: Buffer; readonly end: number }[] = [];
+  #sent = 0;
+
+  constructor(out: Output) {
+    this.#out = out;
+  }
+
+  take(): Buffer {
+    const oldest = this.#used[0];
+    if (oldest === undefined || this.#sent - oldest.end < this.#out.pending) return Buffer.allocUnsafeSlow(2 * step);
+    this.#used.shift();
+    return oldest.room;
+  }
+
+  /** Right before so many octets of it are written. */
+  put(room: Buffer, length: number): void {
+    this.#sent += length;
+    if (this.#used.length < 4) this.#used.push({ room, end: this.#sent });
+  }
 }
 
 async function measure(file: MessageFile, range: TextRange): Promise<number> {

@@ -72,6 +72,11 @@ export class Output {
     return this.slow();
   }
 
+  /** Octets written and not yet taken by the system; nobody looks at those before them any more. */
+  get pending(): number {
+    return this.#size + this.#connection.pendingOutput;
+  }
+
   slow(): Promise<void> | undefined {
     return this.#connection.pendingOutput > 64 * 1024 ? this.#connection.drain() : undefined;
   }

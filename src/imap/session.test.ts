@@ -13,6 +13,8 @@ afterEach(async () => {
   await server?.close();
   server = undefined;
 });
+/** Lines that are all different. */
+const numbered = (count: number): string => Array.from({ length: count }, (_, n) => `line ${n}\r\n`).join('');
 const start = async (options: Parameters<typeof imapServer>[0] = {}): Promise<ImapServer> => {
   server = await imapServer(options);
   return server;
@@ -139,7 +141,7 @@ describe('APPEND', () => {
     await start();
     const c = await client('ann');
     await c.ok('SELECT INBOX');
-    const big = `Subject: x\r\n\r\n${'line\r\n'.repeat(200_000)}`;
+    const big = `Subject: x\r\n\r\n${numbered(100_000)}`;
     await c.append('INBOX', big);
     expect((await c.ok('FETCH 1 RFC822.SIZE'))[0]).toBe(`* 1 FETCH (RFC822.SIZE ${big.length})`);
     expect((await c.ok('FETCH 1 BODY.PEEK[]'))[0]).toBe(`* 1 FETCH (BODY[] {${big.length}}\r\n${big})`);
@@ -310,6 +312,38 @@ it('runs pipelined commands in order', async () => {
     '* BYE Logging out',
     'e OK LOGOUT completed.',
   ]);
+});
+
+it('gives a long message to a client that stops reading, and through the compressor', async () => {
+  await start();
+  const c = await client('ann');
+  const big = `Subject: x\r\n\r\n${numbered(300_000)}`;
+  await c.append('INBOX', big);
+  await c.ok('SELECT INBOX');
+  const asked = c.ok('FETCH 1 BODY.PEEK[]');
+  for (let n = 0; n < 20; n++) {
+    c.socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    c.socket.resume();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect((await asked)[0] === `* 1 FETCH (BODY[] {${big.length}}\r\n${big})`).toBe(true);
+  await c.ok('COMPRESS DEFLATE');
+  const [deflate, inflate] = [createDeflateRaw(), createInflateRaw()];
+  c.socket.removeAllListeners('data');
+  const pieces: Buffer[] = [];
+  const done = new Promise<void>((resolve) => {
+    inflate.on('data', (piece: Buffer) => {
+      pieces.push(piece);
+      if (piece.includes('z OK')) resolve();
+    });
+  });
+  c.socket.on('data', (chunk) => inflate.write(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, 'latin1')));
+  deflate.on('data', (chunk: Buffer) => c.socket.write(chunk));
+  deflate.write('z FETCH 1 BODY.PEEK[]\r\n');
+  deflate.flush(constants.Z_SYNC_FLUSH);
+  await done;
+  expect(Buffer.concat(pieces).toString().includes(big)).toBe(true);
 });
 
 it('compresses both ways', async () => {

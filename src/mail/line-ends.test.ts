@@ -20,6 +20,23 @@ describe('line ends', () => {
     );
   });
 
+  it('become the same in a room of their own', () => {
+    fc.assert(
+      fc.property(bytes, cuts, (whole, sizes) => {
+        const [writer, other] = [new CrlfWriter(), new CrlfWriter()];
+        for (const piece of sliced(whole, sizes)) {
+          const room = Buffer.alloc(2 * piece.length);
+          expect(room.subarray(0, writer.writeTo(room, piece))).toEqual(Buffer.from(other.write(piece)));
+        }
+      }),
+    );
+  });
+
+  it('become CRLF in long texts', () => {
+    const text = Array.from({ length: 20_000 }, (_, n) => `line ${n}\n`).join('');
+    expect(toCrlf(Buffer.from(text)).toString() === text.replaceAll('\n', '\r\n')).toBe(true);
+  });
+
   it('become LF and back', () => {
     fc.assert(
       fc.property(bytes, cuts, (whole, sizes) => {

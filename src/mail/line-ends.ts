@@ -1,13 +1,29 @@
 const cr = 13;
 const lf = 10;
 
+/** A pattern gives one flat string, where `replaceAll` of a text gives one of many parts. */
+const lineFeed = /\n/g;
+/** Octets of a string that costs little to make and to drop. */
+const step = 32 * 1024;
+
+/** Of octets without any CR: several times as fast by way of strings as octet by octet. */
+function withCr(bytes: Buffer): Buffer {
+  const texts: string[] = [];
+  let size = 0;
+  for (let at = 0; at < bytes.length; at += step) {
+    const text = bytes.toString('latin1', at, Math.min(at + step, bytes.length)).replace(lineFeed, '\r\n');
+    texts.push(text);
+    size += text.length;
+  }
+  const out = Buffer.allocUnsafe(size);
+  let to = 0;
+  for (const text of texts) to += out.write(text, to, 'latin1');
+  return out;
+}
+
 /** The octets with CRLF where LF stood alone; the same buffer when none did. */
 export function toCrlf(bytes: Buffer, afterCr = false): Buffer {
-  if (!afterCr && bytes.indexOf(cr) < 0) {
-    if (bytes.indexOf(lf) < 0) return bytes;
-    // Twice as fast by way of a string as octet by octet.
-    return Buffer.from(bytes.toString('latin1', 0, bytes.length).replaceAll('\n', '\r\n'), 'latin1');
-  }
+  if (!afterCr && bytes.indexOf(cr) < 0) return bytes.indexOf(lf) < 0 ? bytes : withCr(bytes);
   const bare = countBareLf(bytes, afterCr);
   if (bare === 0) return bytes;
   const out = Buffer.allocUnsafe(bytes.length + bare);
@@ -24,7 +40,7 @@ export function toCrlf(bytes: Buffer, afterCr = false): Buffer {
 
 /** The same of octets as latin1. */
 export function crlfText(octets: string): string {
-  return octets.includes('\r') ? octets.replace(/(?<!\r)\n/g, '\r\n') : octets.replaceAll('\n', '\r\n');
+  return octets.includes('\r') ? octets.replace(/(?<!\r)\n/g, '\r\n') : octets.replace(lineFeed, '\r\n');
 }
 
 /** Line feeds without CR before them; CRLF octets are that many more. */
@@ -47,6 +63,12 @@ export class CrlfWriter {
     const out = toCrlf(chunk, this.#cr);
     if (chunk.length > 0) this.#cr = chunk[chunk.length - 1] === cr;
     return out;
+  }
+
+  /** The same into `room`, which has space for twice the octets. @returns how many there are */
+  writeTo(room: Buffer, chunk: Buffer): number {
+    if (this.#cr || chunk.indexOf(cr) >= 0) return this.write(chunk).copy(room);
+    return room.write(chunk.toString('latin1', 0, chunk.length).replace(lineFeed, '\r\n'), 'latin1');
   }
 }
 

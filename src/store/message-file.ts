@@ -69,15 +69,19 @@ class OpenFile implements MessageFile {
 
   async read(position: number, length: number): Promise<Buffer> {
     const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.size - position)));
+    return buffer.subarray(0, await this.readInto(buffer, position));
+  }
+
+  async readInto(room: Buffer, position: number): Promise<number> {
     this.#reads++;
     try {
       let at = 0;
-      while (at < buffer.length) {
-        const n = await this.#some(buffer, at, position + at);
+      while (at < room.length) {
+        const n = await this.#some(room, at, position + at);
         if (n === 0) break;
         at += n;
       }
-      return buffer.subarray(0, at);
+      return at;
     } finally {
       if (--this.#reads === 0 && this.#isClosed) closeSync(this.#fd);
     }

@@ -135,6 +135,8 @@ export interface MessageFile {
   /** At most `length` octets from `position`; fewer only at the end. Synchronous up to 64 KiB is fine on the loop; use `read` for more. */
   readSync(position: number, length: number): Buffer;
   read(position: number, length: number): Promise<Buffer>;
+  /** The same into `room`, as much as it takes. @returns how many octets */
+  readInto(room: Buffer, position: number): Promise<number>;
   close(): void;
 }
 

@@ -132,6 +132,7 @@ function file(bytes: Buffer): MessageFile {
     size: bytes.length,
     readSync: (position, length) => bytes.subarray(position, position + length),
     read: async (position, length) => bytes.subarray(position, position + length),
+    readInto: async (room, position) => bytes.copy(room, 0, position),
     close() {},
   };
 }

@@ -244,6 +244,7 @@ export class MemoryAccount implements AccountStore {
       size: bytes.length,
       readSync: (position: number, length: number) => bytes.subarray(position, position + length),
       read: async (position: number, length: number) => bytes.subarray(position, position + length),
+      readInto: async (room: Buffer, position: number) => bytes.copy(room, 0, position),
       close() {},
     };
   }
