@@ -48,7 +48,7 @@ import type { CopiedTo } from './writer/copy.ts';
 import type { FlagColumns } from './writer/flags.ts';
 
 /** A mailbox of more messages is read by a store thread when it is first selected. */
-const loadOffLoop = 2000;
+const loadOffLoop = 20_000;
 /** So many changes are read by a store thread. */
 const manyChanges = 2000;
 
@@ -190,10 +190,12 @@ export class Account implements AccountStore {
 
   /** Has a store thread read what the view of a mailbox lacks, where that is much. */
   async #catchUp({ id, messages, modseq }: MailboxRecord): Promise<void> {
-    if (messages <= loadOffLoop) return;
+    if (messages <= manyChanges) return;
     const view = this.#view(id);
-    const isFar = (): boolean => view.isCold || (modseq > view.highest && this.#reader.messages.hasChanged(id, view.highest, manyChanges));
-    if (isFar()) view.fill(await this.#call('load', { mailbox: id }));
+    const isFar = view.isCold
+      ? messages > loadOffLoop
+      : modseq > view.highest && this.#reader.messages.hasChanged(id, view.highest, manyChanges);
+    if (isFar) view.fill(await this.#call('load', { mailbox: id }));
   }
 
   /** Folders made or taken away by other programs. */

@@ -1,34 +1,22 @@
-/** A text of numbers, `uid flags modseq` of each message in any order, as arrays in UID order. */
-export function columnsOf(text: string, expected: number): Columns {
-  let size = expected;
-  let uids = new Uint32Array(size);
-  let flags = new Uint32Array(size);
-  let modseqs = new Float64Array(size);
-  let n = 0;
-  let isSorted = true;
-  let at = 0;
-  const number = (): number => {
+/** Lists of numbers with commas between them, null for none: uid, flags, modseq of the same messages. */
+export type ColumnTexts = readonly [uids: string | null, flags: string | null, modseqs: string | null];
+
+/**
+ * The lists, in any order, as arrays in UID order. JSON's parser reads numbers fast from the first call on, where code of ours
+ * has yet to be compiled: 10,000 messages in 2 instead of 15 ms.
+ */
+export function columnsOf([uids, flags, modseqs]: ColumnTexts): Columns {
+  const columns = {
+    uids: new Uint32Array(numbers(uids)),
     // Keyword letters fill the sign bit.
-    const isNegative = text.charCodeAt(at) === 45;
-    if (isNegative) at++;
-    let value = 0;
-    for (let c = text.charCodeAt(at++); c !== 32 && at <= text.length; c = text.charCodeAt(at++)) value = value * 10 + c - 48;
-    return isNegative ? -value : value;
+    flags: new Uint32Array(numbers(flags)),
+    modseqs: new Float64Array(numbers(modseqs)),
   };
-  while (at < text.length) {
-    if (n === size) {
-      size = Math.max(64, size * 2);
-      [uids, flags, modseqs] = [grown(uids, size), grown(flags, size), grown(modseqs, size)];
-    }
-    const uid = number();
-    if (n > 0 && uids[n - 1]! > uid) isSorted = false;
-    uids[n] = uid;
-    flags[n] = number();
-    modseqs[n++] = number();
-  }
-  const cut = { uids: uids.subarray(0, n), flags: flags.subarray(0, n), modseqs: modseqs.subarray(0, n) };
-  return isSorted ? cut : sorted(cut);
+  for (let n = 1; n < columns.uids.length; n++) if (columns.uids[n - 1]! > columns.uids[n]!) return sorted(columns);
+  return columns;
 }
+
+const numbers = (list: string | null): number[] => (list === null ? [] : (JSON.parse(`[${list}]`) as number[]));
 
 export type Columns = { uids: Uint32Array<ArrayBuffer>; flags: Uint32Array<ArrayBuffer>; modseqs: Float64Array<ArrayBuffer> };
 

@@ -77,7 +77,7 @@ export class View {
     return reader.atOnce(() => {
       // Inside the read transaction: row and messages of one moment.
       const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
-      if (record.modseq !== this.#highest) this.#update(reader, id, record.modseq, record.tombstoneFloor, record.messages);
+      if (record.modseq !== this.#highest) this.#update(reader, id, record.modseq, record.tombstoneFloor);
       const size = this.#size;
       this.#isShared = true;
       this.#snapshot = {
@@ -93,11 +93,11 @@ export class View {
     });
   }
 
-  #update(reader: Reader, id: number, highest: number, floor: number, expected: number): void {
+  #update(reader: Reader, id: number, highest: number, floor: number): void {
     const from = this.#highest;
     this.#highest = highest;
     if (from < floor || from > highest) {
-      this.#set(columnsOf(reader.messages.allFlags(id), expected));
+      this.#set(columnsOf(reader.messages.allFlags(id)));
       return;
     }
     const changed = reader.messages.changedSince(id, from);
@@ -112,7 +112,7 @@ export class View {
       } else if (this.#size === 0 || uid > this.#uids[this.#size - 1]!) this.#append(uid, flags, modseq);
       // A UID below those known appears only after a recovery.
       else {
-        this.#set(columnsOf(reader.messages.allFlags(id), expected));
+        this.#set(columnsOf(reader.messages.allFlags(id)));
         return;
       }
     }

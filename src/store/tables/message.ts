@@ -1,5 +1,6 @@
 import type { Database } from '../../db/open.ts';
 import type { MessageFacts } from '../../mail/mime/part.ts';
+import type { ColumnTexts } from '../columns.ts';
 
 export interface FlagRecord {
   readonly uid: number;
@@ -31,6 +32,8 @@ export type FileRecord = Pick<MessageRecord, 'uid' | 'flags' | 'file' | 'origin'
 const columns = `uid, flags, modseq, internal_date AS internalDate, zone, save_date AS saveDate, size, file_size AS fileSize, dirty,
   content_id AS contentId, file, origin, sent, sent_day AS sentDay`;
 
+const lists = 'group_concat(uid), group_concat(flags), group_concat(modseq)';
+
 /** Rows of tables `message` and `more_keyword`. */
 export function messageTable(db: Database) {
   const insert = db.prepare<
@@ -60,18 +63,14 @@ export function messageTable(db: Database) {
     `SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid BETWEEN ? AND ? ORDER BY uid`,
   );
   const allFlags = db
-    .prepare<[number], string | null>(
-      `SELECT group_concat(uid || ' ' || flags || ' ' || modseq, ' ') FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ?`,
-    )
-    .pluck();
+    .prepare<[number], ColumnTexts>(`SELECT ${lists} FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ?`)
+    .raw();
   const changed = db.prepare<[number, number], FlagRecord>(
     'SELECT uid, flags, modseq FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ? AND modseq > ? ORDER BY +uid',
   );
   const changedFlags = db
-    .prepare<[number, number], string | null>(
-      `SELECT group_concat(uid || ' ' || flags || ' ' || modseq, ' ') FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ? AND modseq > ?`,
-    )
-    .pluck();
+    .prepare<[number, number], ColumnTexts>(`SELECT ${lists} FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ? AND modseq > ?`)
+    .raw();
   const nthChanged = db
     .prepare<[number, number, number], number>(
       'SELECT 1 FROM message INDEXED BY message_by_modseq WHERE mailbox_id = ? AND modseq > ? LIMIT 1 OFFSET ?',
@@ -155,14 +154,14 @@ export function messageTable(db: Database) {
     flags: (mailbox: number, uid: number): FlagRecord | undefined => flagsOf.get(mailbox, uid),
     range: (mailbox: number, from: number, to: number): MessageRecord[] => range.all(mailbox, from, to),
     /**
-     * Uid, flags, modseq of all, in no order: walks an index that holds just these. As one text of numbers, which comes over from
-     * SQLite four times as fast as rows.
+     * Uid, flags, modseq of all, in no order: walks an index that holds just these. As lists, which come over from SQLite
+     * four times as fast as rows.
      */
-    allFlags: (mailbox: number): string => allFlags.get(mailbox) ?? '',
+    allFlags: (mailbox: number): ColumnTexts => allFlags.get(mailbox)!,
     /** In UID order. The `+` has SQLite walk the modseq index, not the whole mailbox. RFC 7162 3.1.4 */
     changedSince: (mailbox: number, modseq: number): FlagRecord[] => changed.all(mailbox, modseq),
-    /** The same as one text, as `allFlags`. */
-    changedFlags: (mailbox: number, modseq: number): string => changedFlags.get(mailbox, modseq) ?? '',
+    /** The same as lists, as `allFlags`. */
+    changedFlags: (mailbox: number, modseq: number): ColumnTexts => changedFlags.get(mailbox, modseq)!,
     /** Whether more than so many changed. */
     hasChanged: (mailbox: number, modseq: number, more: number): boolean => nthChanged.get(mailbox, modseq, more) !== undefined,
     countFrom: (mailbox: number, uid: number): number => countFrom.get(mailbox, uid)!,

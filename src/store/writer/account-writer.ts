@@ -416,8 +416,8 @@ export class AccountWriter extends AccountTables {
   /** All UIDs, flags and modseqs of a mailbox, in UID order. */
   view(id: number): { uids: Uint32Array; flags: Uint32Array; modseqs: Float64Array; highest: number } {
     return transaction(this.db, () => {
-      const { messages, modseq } = this.mailbox(id);
-      return { ...columnsOf(this.messages.allFlags(id), messages), highest: modseq };
+      const { modseq } = this.mailbox(id);
+      return { ...columnsOf(this.messages.allFlags(id)), highest: modseq };
     });
   }
 
@@ -428,7 +428,7 @@ export class AccountWriter extends AccountTables {
       return {
         uidNext,
         highestModSeq: modseq,
-        changed: { ...columnsOf(this.messages.changedFlags(id, since), 64), more: this.messages.moreKeywords(id) },
+        changed: { ...columnsOf(this.messages.changedFlags(id, since)), more: this.messages.moreKeywords(id) },
         expunged: this.tombstones.since(id, since),
         complete: since >= tombstoneFloor,
       };
