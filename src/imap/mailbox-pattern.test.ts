@@ -39,3 +39,8 @@ it('costs no more than pattern times name', async () => {
   const spent = await cpu(() => expect(mailboxPattern(`${'*a'.repeat(500)}b`)('a'.repeat(1000))).toBe(false));
   expect(spent).toBeLessThan(1000);
 });
+
+it('costs no more for many wildcards in a row', async () => {
+  const spent = await cpu(() => expect(mailboxPattern(`${'%'.repeat(1 << 18)}b`)('a'.repeat(1000))).toBe(false));
+  expect(spent).toBeLessThan(1000);
+});

@@ -6,7 +6,7 @@ const inbox = ['I', 'N', 'B', 'O', 'X'];
  */
 export function mailboxPattern(pattern: string): (name: string) => boolean {
   // Several wildcards in a row are as good as the widest of them.
-  const short = Array.from(pattern.replace(/[*%]*\*[*%]*/g, '*').replace(/%+/g, '%'));
+  const short = Array.from(pattern.replace(/[*%]+/g, (run) => (run.includes('*') ? '*' : '%')));
   const folded = short.map((c) => c.toUpperCase());
 
   const below = /^inbox\/$/i.test(short.slice(0, 6).join('')) ? [...inbox, ...short.slice(5)] : null;

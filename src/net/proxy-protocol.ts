@@ -1,6 +1,7 @@
-import type { Socket } from 'node:net';
+import { isIPv4, isIPv6, type Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { Fault } from '../mail/fault.ts';
+import { normalAddress } from './networks.ts';
 
 /** Who is behind a proxy; null addresses where the proxy speaks for itself. */
 export interface ProxyHeader {
@@ -39,12 +40,15 @@ function version1(input: Buffer): ProxyHeader | null {
   const [, family, from = '', to = '', fromPort = '', toPort = '', ...more] = head.slice(0, end).split(' ');
   const length = end + 2;
   if (family === 'UNKNOWN') return { length, source: null, destination: null };
-  const valid =
-    family === 'TCP4'
-      ? ipaddr.IPv4.isValidFourPartDecimal(from) && ipaddr.IPv4.isValidFourPartDecimal(to)
-      : family === 'TCP6' && ipaddr.IPv6.isValid(from) && ipaddr.IPv6.isValid(to);
+  const is = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : () => false;
+  // A zone would be one of the proxy's.
+  const valid = is(from) && is(to) && !from.includes('%') && !to.includes('%');
   if (!valid || !isPort(fromPort) || !isPort(toPort) || more.length > 0) throw new Fault('syntax', 'PROXY header');
-  return { length, source: { address: from, port: Number(fromPort) }, destination: { address: to, port: Number(toPort) } };
+  return {
+    length,
+    source: { address: normalAddress(from), port: Number(fromPort) },
+    destination: { address: normalAddress(to), port: Number(toPort) },
+  };
 }
 
 function version2(input: Buffer): ProxyHeader | null {
@@ -56,11 +60,14 @@ function version2(input: Buffer): ProxyHeader | null {
   if (size > longestBody) throw new Fault('syntax', 'PROXY header too long');
   const length = 16 + size;
   if (input.length < length) return null;
-  // LOCAL: a health check of the proxy's own.
-  const width = (command & 15) === 0 ? 0 : family >> 4 === 1 ? 4 : family >> 4 === 2 ? 16 : 0;
+  // LOCAL: a health check of the proxy's own, whatever else it says.
+  if ((command & 15) === 0) return { length, source: null, destination: null };
+  // Those without a meaning must be refused: a client would pass for the proxy.
+  if (family >> 4 > 3 || (family & 15) > 2) throw new Fault('syntax', 'PROXY address family');
+  const width = family >> 4 === 1 ? 4 : family >> 4 === 2 ? 16 : 0;
   if (width === 0) return { length, source: null, destination: null };
   if ((family & 15) !== 1 || size < 2 * width + 4) throw new Fault('syntax', 'PROXY addresses');
-  const address = (at: number) => ipaddr.fromByteArray([...input.subarray(at, at + width)]).toString();
+  const address = (at: number) => normalAddress(ipaddr.fromByteArray([...input.subarray(at, at + width)]).toString());
   const ports = 16 + 2 * width;
   return {
     length,

@@ -1,4 +1,5 @@
 import type { FaultKind } from '../mail/fault.ts';
+import type { JournalStep } from './journal/journal.ts';
 import type { StoreSettings } from './settings.ts';
 import type { LoadedChanges } from './writer/account-writer.ts';
 import type { SetAclRequest, SetMetadataRequest } from './writer/annotations.ts';
@@ -61,8 +62,12 @@ export interface Burst {
   readonly replies: readonly Reply[];
   readonly hints: readonly { readonly account: string; readonly mailbox: number | null; readonly modseq: number }[];
   readonly logs: readonly { readonly level: 'info' | 'warn' | 'error'; readonly fields: Record<string, unknown>; readonly msg: string }[];
+  readonly journalFailures: readonly JournalStep[];
   readonly closed?: true;
 }
+
+/** What the thread's work says; logs and failures go along. */
+export type Told = Omit<Burst, 'logs' | 'journalFailures'>;
 
 export type ToThread = readonly Request[] | { readonly close: true };
 

@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
-import type { Burst, Reply, Request, ThreadData, ToThread } from './protocol.ts';
+import type { JournalStep } from './journal/journal.ts';
+import type { Burst, Reply, Request, ThreadData, Told, ToThread } from './protocol.ts';
 import type { AppendRequest } from './writer/append.ts';
 import { StoreThread } from './writer/store-thread.ts';
 
@@ -9,10 +10,30 @@ const port = parentPort!;
 const { settings } = workerData as ThreadData;
 
 let logs: Burst['logs'][number][] = [];
+let journalFailures: JournalStep[] = [];
+let isTelling = false;
+
+/** What nothing else carries. */
+function tellSoon(): void {
+  if (isTelling) return;
+  isTelling = true;
+  setImmediate(() => {
+    isTelling = false;
+    if (logs.length + journalFailures.length > 0) tell({ replies: [], hints: [] });
+  });
+}
+
+function tell(burst: Told): void {
+  port.postMessage({ ...burst, logs, journalFailures } satisfies Burst);
+  logs = [];
+  journalFailures = [];
+}
+
 const collect = (more: Record<string, unknown>): Log => {
   const add = (level: 'info' | 'warn' | 'error') => (fields: Record<string, unknown>, msg: string) => {
     const { err, ...rest } = { ...more, ...fields } as Record<string, unknown>;
     logs.push({ level, fields: err instanceof Error ? { ...rest, err: err.stack } : rest, msg });
+    tellSoon();
   };
   return { debug() {}, info: add('info'), warn: add('warn'), error: add('error'), child: (fields) => collect({ ...more, ...fields }) };
 };
@@ -34,17 +55,21 @@ function free({ id }: Reply): void {
   owned.delete(id);
 }
 
-const thread = new StoreThread(settings, collect({}), (burst) => {
-  port.postMessage({ ...burst, logs } satisfies Burst);
-  logs = [];
+const count = (step: JournalStep): void => {
+  journalFailures.push(step);
+  tellSoon();
+};
+const send = (burst: Told): void => {
+  tell(burst);
   if (owned.size > 0) burst.replies.forEach(free);
-});
+};
+const thread = new StoreThread(settings, collect({}), send, count);
 
 port.on('message', (first: ToThread) => {
   for (let message: ToThread | undefined = first; message !== undefined; ) {
     if ('close' in message) {
       void thread.close().then(() => {
-        port.postMessage({ replies: [], hints: [], logs, closed: true } satisfies Burst);
+        tell({ replies: [], hints: [], closed: true });
         port.close();
       });
       return;

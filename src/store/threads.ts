@@ -1,8 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
+import { counter } from '../base/metrics.ts';
 import { Fault } from '../mail/fault.ts';
 import type { Burst, CommandName, Commands, Request, ThreadData, ToThread } from './protocol.ts';
 import type { StoreSettings } from './settings.ts';
+
+const journalFailures = counter('postcote_journal_failures_total', 'Failures of the delivery journal; each is in the log.', ['step']);
 
 interface Pending {
   resolve(value: unknown): void;
@@ -47,7 +50,7 @@ export class StoreThreads {
   readonly #threads: Thread[] = [];
   readonly #places = new Map<string, Place>();
   #lastId = 0;
-  #closing = false;
+  #closing: Promise<void> | null = null;
 
   constructor(settings: StoreSettings, deps: StoreThreadsDeps) {
     this.#settings = settings;
@@ -85,7 +88,7 @@ export class StoreThreads {
     request: Commands[N]['request'],
     transfer: readonly ArrayBuffer[] = [],
   ): Promise<Commands[N]['result']> {
-    if (this.#closing) return Promise.reject(new Fault('unavailable', 'the store is closing'));
+    if (this.#closing !== null) return Promise.reject(new Fault('unavailable', 'the store is closing'));
     const { home } = account;
     const place = this.#place(home);
     const { thread } = place;
@@ -116,19 +119,19 @@ export class StoreThreads {
   }
 
   /** Runs what was taken on, then ends the threads. */
-  async close(): Promise<void> {
-    this.#closing = true;
-    await Promise.all(
-      this.#threads.map(async (thread) => {
-        this.#post(thread);
-        const { worker } = thread;
-        if (worker === null) return;
-        await new Promise<void>((resolve) => {
-          worker.once('exit', () => resolve());
-          worker.postMessage({ close: true } satisfies ToThread);
-        });
-      }),
-    );
+  close(): Promise<void> {
+    this.#closing ??= Promise.all(this.#threads.map((thread) => this.#end(thread))).then(() => {});
+    return this.#closing;
+  }
+
+  async #end(thread: Thread): Promise<void> {
+    this.#post(thread);
+    const { worker } = thread;
+    if (worker === null) return;
+    await new Promise<void>((resolve) => {
+      worker.once('exit', () => resolve());
+      worker.postMessage({ close: true } satisfies ToThread);
+    });
   }
 
   #post(thread: Thread): void {
@@ -150,13 +153,21 @@ export class StoreThreads {
       thread.heard = performance.now();
     });
     worker.on('message', (burst: Burst) => this.#receive(thread, burst));
-    worker.on('error', (error) => this.#deps.log.error({ err: error }, 'store thread failed'));
-    worker.on('exit', () => {
+    let cause: unknown;
+    worker.on('error', (error) => {
+      cause = error;
+    });
+    worker.on('exit', (code) => {
+      thread.worker = null;
       const left = [...thread.pending.values()];
       thread.pending.clear();
+      // Refused, so not to be done by the next one.
+      thread.outbox = [];
+      thread.transfer = [];
       for (const pending of left) pending.reject(new Fault('unavailable', 'store thread ended'));
+      if (this.#closing !== null && cause === undefined) return;
       // The next request starts another.
-      if (!this.#closing) thread.worker = null;
+      this.#deps.log.error({ err: cause, code, requests: left.length }, 'store thread failed');
     });
     return worker;
   }
@@ -164,6 +175,7 @@ export class StoreThreads {
   #receive(thread: Thread, burst: Burst): void {
     thread.heard = performance.now();
     for (const { level, fields, msg } of burst.logs) this.#deps.log[level](fields, msg);
+    for (const step of burst.journalFailures) journalFailures.add(1, step);
     for (const reply of burst.replies) {
       const pending = thread.pending.get(reply.id);
       if (pending === undefined) continue;

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { flagText, imapDriver, type Load, listMailbox, openMailbox, pop3Driver, smtpDriver } from './drivers.ts';
 import { answers, faultServer } from './fault-server.ts';
 import { type FaultTest, figures } from './fault-test.ts';
@@ -11,34 +12,57 @@ const imapAccounts = ['k0', 'k1', 'k2', 'k3'].map((name) => `${name}@example.com
 const popAccounts = ['p0', 'p1'].map((name) => `${name}@example.com`);
 const accounts = [...imapAccounts, ...popAccounts];
 
-/** Whom SIGKILL meets, in turns. */
-const kinds = ['worker', 'whole', 'primary'] as const;
+/** Whom SIGKILL meets, in turns; `thread` are the store threads of a worker, which are ended within it. */
+type Kind = 'worker' | 'whole' | 'primary' | 'thread';
+
+/** Errors in the log that say what its end led to. */
+const threadMessages: ReadonlySet<unknown> = new Set(['store thread failed', 'deleted messages not removed']);
 
 export interface AccountingOptions {
+  readonly kinds: readonly Kind[];
   readonly rounds: number;
   readonly clients: number;
   /** Milliseconds of load before each kill. */
   readonly load: number;
+  /** Messages a second at least, while it serves. */
+  readonly least: number;
 }
 
-export async function accounting({ rounds, clients, load: pause }: AccountingOptions): Promise<string> {
-  const server = await faultServer({ accounts, env: { POSTCOTE_POP3__UIDL_FORMAT: '%08Xu%08Xv' } });
+export async function accounting({ kinds, rounds, clients, load: pause, least }: AccountingOptions): Promise<string> {
+  const killer = fileURLToPath(new URL('thread-killer.ts', import.meta.url));
+  const server = await faultServer({
+    accounts,
+    env: { POSTCOTE_POP3__UIDL_FORMAT: '%08Xu%08Xv', ...(kinds.includes('thread') ? { NODE_OPTIONS: `--import=${killer}` } : {}) },
+  });
   const ledger = new Ledger();
-  const load: Load = { ledger, ports: server.ports, running: true, next: 0, odd: [], half: [] };
-  const began = performance.now();
+  const load: Load = {
+    ledger,
+    ports: server.ports,
+    running: true,
+    next: 0,
+    refused: 0,
+    mayBeThere: kinds.includes('thread'),
+    odd: [],
+    half: [],
+  };
   const drivers = [
     ...Array.from({ length: clients }, () => smtpDriver(load, accounts)),
     ...imapAccounts.map((name) => imapDriver(load, name)),
     ...popAccounts.map((name) => pop3Driver(load, name)),
   ];
-  const slowest = { worker: 0, primary: 0, whole: 0 };
+  const slowest = new Map<Kind, number>();
+  const serving = { messages: 0, seconds: 0 };
   try {
     for (let round = 0; round < rounds; round++) {
+      const sent = load.next;
+      const from = performance.now();
       await sleep(pause);
+      serving.messages += load.next - sent;
+      serving.seconds += (performance.now() - from) / 1000;
       const killed = performance.now();
       const workers = server.workers();
       const kind = kinds[round % kinds.length]!;
-      if (kind === 'worker') process.kill(workers[round % workers.length]!, 'SIGKILL');
+      if (kind === 'worker' || kind === 'thread') process.kill(workers[round % workers.length]!, kind === 'thread' ? 'SIGUSR2' : 'SIGKILL');
       else {
         if (kind === 'whole') await server.killAll();
         else {
@@ -53,12 +77,11 @@ export async function accounting({ rounds, clients, load: pause }: AccountingOpt
         [...Array(4).fill(server.ports.SMTP), ...Array(4).fill(server.ports.IMAP)].map((port) => answers(port, 30_000)),
       );
       if (back.includes(false)) throw new Error(`no answer 30 s after kill ${round}`);
-      slowest[kind] = Math.max(slowest[kind], Math.round(performance.now() - killed));
+      slowest.set(kind, Math.max(slowest.get(kind) ?? 0, Math.round(performance.now() - killed)));
     }
   } finally {
     load.running = false;
   }
-  const seconds = (performance.now() - began) / 1000;
   await Promise.all(drivers);
 
   const found: Found[] = [];
@@ -76,7 +99,8 @@ export async function accounting({ rounds, clients, load: pause }: AccountingOpt
   for (const [i, account] of accounts.entries()) {
     if (found.filter(({ at }) => at.startsWith(`${account} INBOX `)).length !== popCounts[i]) popDiffers++;
   }
-  const errors = server.errors();
+  const threadsEnded = server.logs().filter(({ msg }) => msg === 'store thread failed').length;
+  const errors = server.errors().filter(({ msg }) => !(kinds.includes('thread') && threadMessages.has(msg)));
   server.process.kill('SIGTERM');
   await server.process.exited;
   let files = 0;
@@ -92,7 +116,7 @@ export async function accounting({ rounds, clients, load: pause }: AccountingOpt
   const result = ledger.check(found);
   const values = {
     kills: rounds,
-    'messages/s': Math.round(load.next / seconds),
+    'messages/s': Math.round(serving.messages / serving.seconds),
     acknowledged: ledger.acknowledged,
     there: found.length,
     ...result,
@@ -103,9 +127,8 @@ export async function accounting({ rounds, clients, load: pause }: AccountingOpt
     popDiffers,
     oddReplies: load.odd.length,
     errors: errors.length,
-    'back, worker ms': slowest.worker,
-    'back, primary ms': slowest.primary,
-    'back, whole ms': slowest.whole,
+    ...(kinds.includes('thread') ? { refused: load.refused, threadsEnded } : {}),
+    ...Object.fromEntries([...slowest].map(([kind, ms]) => [`back, ${kind} ms`, ms])),
   };
   const zero = [
     'lost',
@@ -121,12 +144,12 @@ export async function accounting({ rounds, clients, load: pause }: AccountingOpt
     'errors',
   ];
   try {
-    const line = figures(values, zero, {
-      unacknowledged: rounds * (clients + imapAccounts.length),
-      'back, worker ms': 2000,
-      'back, primary ms': 2000,
-      'back, whole ms': 2000,
-    });
+    const line = figures(
+      values,
+      zero,
+      { unacknowledged: rounds * (clients + imapAccounts.length), ...Object.fromEntries(kinds.map((kind) => [`back, ${kind} ms`, 2000])) },
+      { 'messages/s': least, ...(kinds.includes('thread') ? { threadsEnded: rounds * 0.8 } : {}) },
+    );
     await server.close();
     return line;
   } catch (error) {
@@ -152,5 +175,13 @@ async function popCount(port: number, account: string): Promise<number> {
 }
 
 export const accountingTests: readonly FaultTest[] = [
-  { name: 'kill', run: ({ long, rounds = long ? 100 : 12 }) => accounting({ rounds, clients: 20, load: long ? 700 : 600 }) },
+  {
+    name: 'kill',
+    run: ({ long, rounds = long ? 1000 : 100 }) =>
+      accounting({ kinds: ['worker', 'whole', 'primary'], rounds, clients: 20, load: 1500, least: 300 }),
+  },
+  {
+    name: 'kill-thread',
+    run: ({ long, rounds = long ? 200 : 30 }) => accounting({ kinds: ['thread'], rounds, clients: 20, load: 300, least: 50 }),
+  },
 ];

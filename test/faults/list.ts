@@ -7,6 +7,7 @@ import { deepQueueTests } from './deep-queue.ts';
 import { diskFullTests } from './disk-full.ts';
 import { existingTests } from './existing.ts';
 import { failingDiskTests } from './failing-disk.ts';
+import { failingJournalTests } from './failing-journal.ts';
 import type { FaultTest } from './fault-test.ts';
 import { foreignTests } from './foreign.ts';
 import { loginTests } from './logins.ts';
@@ -33,6 +34,7 @@ export const faultTests: readonly FaultTest[] = [
   ...powerCutTests,
   ...diskFullTests,
   ...failingDiskTests,
+  ...failingJournalTests,
   ...damageTests,
   ...foreignTests,
   ...processTests,

@@ -17,8 +17,11 @@ const { values } = parseArgs({
     markdown: { type: 'boolean', default: false },
   },
 });
-const starts = values.only?.split(',') ?? [''];
-const wanted = faultTests.filter(({ name }) => starts.some((start) => name.startsWith(start)));
+const starts = values.only?.split(',').filter((start) => start !== '') ?? [''];
+/** A whole name is that test alone, a beginning all that begin so. */
+const wanted = faultTests.filter(({ name }) =>
+  starts.some((start) => name === start || (name.startsWith(start) && !faultTests.some((one) => one.name === start))),
+);
 if (values.list === true) {
   for (const { name } of wanted) console.log(name);
   process.exit(0);

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OPEN = 1, WRITE = 2, SYNC = 4, RENAME = 8, LINK = 16 };
+enum { OPEN = 1, WRITE = 2, SYNC = 4, RENAME = 8, LINK = 16, SYNCFS = 32 };
 enum { SHORT = -1 };
 
 struct control {
@@ -123,6 +123,18 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
   return next(fd, parts, count);
 }
 
+#define VECTORED(name)                                                          \
+  ssize_t name(int fd, const struct iovec *parts, int count, off_t at) {        \
+    NEXT(name);                                                                 \
+    if (turn_fd(WRITE, fd)) {                                                   \
+      if (control->error != SHORT) return FAIL;                                 \
+      return pwrite(fd, parts[0].iov_base, (parts[0].iov_len + 1) / 2, at);     \
+    }                                                                           \
+    return next(fd, parts, count, at);                                          \
+  }
+VECTORED(pwritev)
+VECTORED(pwritev64)
+
 #define SYNCER(name)                                                            \
   int name(int fd) {                                                            \
     NEXT(name);                                                                 \
@@ -138,6 +150,12 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
   }
 SYNCER(fsync)
 SYNCER(fdatasync)
+
+int syncfs(int fd) {
+  NEXT(syncfs);
+  if (turn_fd(SYNCFS, fd)) return FAIL;
+  return next(fd);
+}
 
 int rename(const char *from, const char *to) {
   NEXT(rename);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Skip } from './fault-test.ts';
 
-const calls = { open: 1, write: 2, sync: 4, rename: 8, link: 16 } as const;
+const calls = { open: 1, write: 2, sync: 4, rename: 8, link: 16, syncfs: 32 } as const;
 export type Call = keyof typeof calls;
 
 export interface Spoil {

@@ -46,7 +46,7 @@ export async function growth(target: FuzzTarget, milliseconds: number, random: (
         if (c > 4000 || (c > 2 * quick && c / b > 7 && b / a > 7)) failures.push({ input: long(2000), wrong });
       }
     }
-    if (random() < 0.1) heap = Math.max(heap, kept(target, long(largest), random));
+    if (random() < 0.1) heap = Math.max(heap, await kept(target, long(largest), random));
   }
   return { exponent, heap, failures };
 }
@@ -59,12 +59,12 @@ async function cpu(target: FuzzTarget, input: string, random: () => number): Pro
 }
 
 /** Octets that the answer holds on to, an octet of input. */
-function kept(target: FuzzTarget, input: string, random: () => number): number {
+async function kept(target: FuzzTarget, input: string, random: () => number): Promise<number> {
   collect();
   const before = process.memoryUsage();
   let answer: unknown = null;
   try {
-    answer = target.run(input, random);
+    answer = await target.run(input, random);
   } catch {
     // Nothing is kept of what is refused.
   }

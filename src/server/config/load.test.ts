@@ -152,6 +152,7 @@ describe('nearest', () => {
     ['hostnmae', 'hostname'],
     ['mail.quote', 'mail.quota'],
     ['zzzzzzzzzz', null],
+    ['mail.quota'.repeat(100_000), null],
   ])('%s → %s', (word, near) => {
     expect(nearest(word, settingNames)).toBe(near);
   });

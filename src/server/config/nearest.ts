@@ -1,5 +1,9 @@
+/** Longer than any word there is, and then some. */
+const longest = 100;
+
 /** The word of `words` that `word` was probably meant to be; null where none is near. */
 export function nearest(word: string, words: Iterable<string>): string | null {
+  if (word.length > longest) return null;
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of words) {

@@ -28,6 +28,9 @@ export interface JournalEntry {
   readonly device: number;
 }
 
+/** What may fail: a record's write, making or clearing a segment, the sync of the mail, writing that mail anew. */
+export type JournalStep = 'write' | 'segment' | 'sync' | 'rewrite';
+
 /** Milliseconds after a failed write before the journal is used again. */
 const restAfterFailure = 10_000;
 /** Milliseconds between two looks whether the process before has ended. */
@@ -41,6 +44,7 @@ const lockPause = 200;
 export class Journal {
   readonly #settings: JournalSettings;
   readonly #log: Log;
+  readonly #count: (step: JournalStep) => void;
   /** null while a process before still writes here: files are synced then. */
   #lock: FileLock | null = null;
   #waiting: NodeJS.Timeout | null = null;
@@ -60,8 +64,10 @@ export class Journal {
   #isWriting = false;
   #isClosed = false;
 
-  constructor(settings: JournalSettings, log: Log) {
+  /** @param count hears of each failure */
+  constructor(settings: JournalSettings, log: Log, count: (step: JournalStep) => void = () => {}) {
     this.#settings = settings;
+    this.#count = count;
     this.#limit = settings.segments;
     this.#log = log;
     mkdirSync(settings.dir, { recursive: true, mode: 0o700 });
@@ -133,6 +139,7 @@ export class Journal {
   }
 
   #failed(segment: Segment, error: unknown): false {
+    this.#count('write');
     this.#log.error({ err: error }, 'delivery journal: write failed, files are synced instead');
     this.#broken.add(segment);
     this.#usableFrom = Date.now() + restAfterFailure;
@@ -188,6 +195,7 @@ export class Journal {
         },
         (error: unknown) => {
           this.#usableFrom = Date.now() + restAfterFailure;
+          this.#count('segment');
           this.#log.warn({ err: error }, 'delivery journal: no segment can be made, files are synced instead');
         },
       )
@@ -210,12 +218,14 @@ export class Journal {
     try {
       await syncFilesystems(places);
     } catch (error) {
+      this.#count('sync');
       this.#log.error({ err: error }, 'delivery journal: sync of the file system failed, its files are written anew');
       try {
         // What the system could not write it may forget: a later sync that succeeds would prove nothing.
         for (const { path } of segments) rewriteAll(this.#settings.dir, readSegment(path)?.records ?? [], this.#log);
         await syncFilesystems(places);
       } catch (again) {
+        this.#count('rewrite');
         this.#log.error({ err: again }, 'delivery journal: messages are kept in it until the next start');
         this.#usableFrom = Number.POSITIVE_INFINITY;
         this.#full = this.#full.filter((segment) => !segments.includes(segment));
@@ -235,6 +245,7 @@ export class Journal {
         }
       } catch (error) {
         segment.remove();
+        this.#count('segment');
         this.#log.warn({ err: error }, 'delivery journal: a segment is given up');
       }
     }

@@ -2,8 +2,8 @@ import { unlinkSync } from 'node:fs';
 import type { Log } from '../../base/log.ts';
 import { isFull, sqliteFault } from '../../db/open.ts';
 import { Fault } from '../../mail/fault.ts';
-import { Journal } from '../journal/journal.ts';
-import type { Burst, CommandName, Commands, Reply, Request } from '../protocol.ts';
+import { Journal, type JournalStep } from '../journal/journal.ts';
+import type { Burst, CommandName, Commands, Reply, Request, Told } from '../protocol.ts';
 import { WordIndexer } from '../search/index-words.ts';
 import type { StoreSettings } from '../settings.ts';
 import { type AccountWriter, type Operation, StaleIndex } from './account-writer.ts';
@@ -124,10 +124,10 @@ interface Round {
 }
 
 /** null where none is wanted, or none can be made: each file and folder is synced then. */
-function openJournal({ journal }: StoreSettings, log: Log): Journal | null {
+function openJournal({ journal }: StoreSettings, log: Log, count: (step: JournalStep) => void): Journal | null {
   if (journal === null) return null;
   try {
-    return new Journal(journal, log);
+    return new Journal(journal, log, count);
   } catch (error) {
     log.error({ err: error }, 'delivery journal: cannot be used, files are synced instead');
     return null;
@@ -138,7 +138,7 @@ function openJournal({ journal }: StoreSettings, log: Log): Journal | null {
 export class StoreThread {
   readonly #settings: StoreSettings;
   readonly #log: Log;
-  readonly #send: (burst: Omit<Burst, 'logs'>) => void;
+  readonly #send: (burst: Told) => void;
   readonly #open = new Map<string, Held>();
   #waiting: Request[] = [];
   #timer: NodeJS.Timeout | null = null;
@@ -153,11 +153,11 @@ export class StoreThread {
   /** The round before, while it waits for the disk. */
   #finishing: Promise<void> | null = null;
 
-  constructor(settings: StoreSettings, log: Log, send: (burst: Omit<Burst, 'logs'>) => void) {
+  constructor(settings: StoreSettings, log: Log, send: (burst: Told) => void, count: (step: JournalStep) => void = () => {}) {
     this.#settings = settings;
     this.#log = log;
     this.#send = send;
-    this.#journal = openJournal(settings, log);
+    this.#journal = openJournal(settings, log, count);
   }
 
   take(requests: readonly Request[]): void {

@@ -239,7 +239,7 @@ export const mailTargets: readonly FuzzTarget[] = [
       const decoder = charsetDecoder(charset);
       const parts = [...pieces(octets, random)].map((piece) => decoder.write(piece));
       // What says no charset, or an unknown one, is guessed from all octets where they are together; escapes end with their line.
-      const stateful = /2022/.test(charset);
+      const stateful = /^iso-2022-jp$/i.test(charset);
       const known = /^(?:gb18030|gbk|euc-jp|shift_jis|big5|utf-16)$/.test(charset) || isUtf8(octets);
       if (stateful ? !octets.includes(10) : known) same('in pieces', parts.join('') + decoder.end(), whole);
       return whole;
