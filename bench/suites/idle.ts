@@ -26,9 +26,9 @@ async function once(server: BenchServer, count: number, accounts: number, tls: b
     await client.command('SELECT INBOX');
     return client;
   };
-  // The accounts are open and warm before memory is counted.
-  for (let n = 0; n < accounts; n++) (await open(n)).close();
-  await sleep(1500);
+  // The accounts are open and warm in every worker before memory is counted.
+  for (let n = 0; n < accounts * 6; n++) (await open(n)).close();
+  await sleep(3000);
   const before = memoryOf(server.pids);
   const loop = await watchLoop(server);
   for (let n = 0; n < count; n += 20) {

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 /** Share of a look's time that the loop may have been busy. */
 const quiet = 0.05;
 /** Octets that V8 holds and does not use, for which a collection is worth its while. */
-const worthwhile = 16 << 20;
+const worthwhile = 6 << 20;
 /** Octets in use up to which one is short: some 4 ms for each million. */
 const largest = 32 << 20;
 /** Milliseconds between two collections. */

@@ -11,6 +11,7 @@ import { inProcessFeed } from './change-feed.ts';
 import { Reader } from './reader.ts';
 import type { StoreSettings } from './settings.ts';
 import type { AccountStore, ChangeFeed, MailAccount, MailStore, NewMessage } from './store.ts';
+import { surplus } from './surplus.ts';
 import { StoreThreads } from './threads.ts';
 import { indexName } from './writer/account-writer.ts';
 
@@ -24,6 +25,7 @@ export interface StoreDeps {
 
 interface Entry {
   readonly account: Account;
+  readonly busy: false;
   uses: number;
   used: number;
   reader: Reader | null;
@@ -44,7 +46,6 @@ class MaildirStore implements MailStore {
   readonly #ballast: Ballast;
   readonly #entries = new Map<string, Entry>();
   #readers = 0;
-  #clock = 0;
 
   constructor(settings: StoreSettings, { log, feed = inProcessFeed(), eager = false }: StoreDeps) {
     this.#settings = settings;
@@ -61,7 +62,15 @@ class MaildirStore implements MailStore {
   async open(account: MailAccount): Promise<AccountStore> {
     let entry = this.#entries.get(account.home);
     if (entry === undefined) {
-      const fresh: Entry = { account: null as unknown as Account, uses: 0, used: 0, reader: null, opening: null, mending: false };
+      const fresh: Entry = {
+        account: null as unknown as Account,
+        busy: false,
+        uses: 0,
+        used: 0,
+        reader: null,
+        opening: null,
+        mending: false,
+      };
       const made = new Account(account, {
         settings: this.#settings,
         threads: this.#threads,
@@ -87,8 +96,8 @@ class MaildirStore implements MailStore {
     }
     // Quota and name may have been changed since.
     entry.account.account = account;
-    entry.used = ++this.#clock;
-    this.#evict();
+    entry.used = performance.now();
+    this.#forget();
     return entry.account;
   }
 
@@ -115,10 +124,11 @@ class MaildirStore implements MailStore {
       entry.account.forget();
     }
     if (entry.reader === null) {
+      this.#closeSurplus();
       entry.reader = this.#connect(entry);
       this.#readers++;
     }
-    entry.used = ++this.#clock;
+    entry.used = performance.now();
     return entry.reader;
   }
 
@@ -144,21 +154,21 @@ class MaildirStore implements MailStore {
     }
   }
 
-  /** Accounts nobody uses go first; of the others only the connection, which opens again when it is needed. */
-  #evict(): void {
-    if (this.#entries.size > this.#settings.openAccounts) {
-      const idle = [...this.#entries]
-        .filter(([, entry]) => entry.uses === 0 && entry.opening === null)
-        .sort((a, b) => a[1].used - b[1].used);
-      for (const [home, entry] of idle.slice(0, this.#entries.size - this.#settings.openAccounts)) {
-        entry.account.close();
-        this.#drop(entry);
-        this.#entries.delete(home);
-      }
+  /** Of accounts that nobody uses those that were used last are kept. */
+  #forget(): void {
+    if (this.#entries.size <= this.#settings.openAccounts) return;
+    const idle = [...this.#entries].filter(([, entry]) => entry.uses === 0 && entry.opening === null).sort((a, b) => a[1].used - b[1].used);
+    for (const [home, entry] of idle.slice(0, this.#entries.size - this.#settings.openAccounts)) {
+      entry.account.close();
+      this.#drop(entry);
+      this.#entries.delete(home);
     }
-    if (this.#readers <= this.#settings.openAccounts) return;
-    const open = [...this.#entries.values()].filter((entry) => entry.reader !== null).sort((a, b) => a.used - b.used);
-    for (const entry of open.slice(0, this.#readers - this.#settings.openAccounts)) this.#drop(entry);
+  }
+
+  /** Connections of accounts that rest, before another is made; they open again when they are needed. */
+  #closeSurplus(): void {
+    const open = (): Entry[] => [...this.#entries.values()].filter(({ reader }) => reader !== null);
+    for (const entry of surplus(this.#readers, open, this.#settings.openAccounts - 1, performance.now())) this.#drop(entry);
   }
 
   #drop(entry: Entry): void {

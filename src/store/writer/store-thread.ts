@@ -6,6 +6,7 @@ import { Journal, type JournalStep } from '../journal/journal.ts';
 import type { Burst, CommandName, Commands, Reply, Request, Told } from '../protocol.ts';
 import { WordIndexer } from '../search/index-words.ts';
 import type { StoreSettings } from '../settings.ts';
+import { surplus } from '../surplus.ts';
 import { type AccountWriter, type Operation, StaleIndex } from './account-writer.ts';
 import { setAcl, setMetadata } from './annotations.ts';
 import { append } from './append.ts';
@@ -17,7 +18,7 @@ import { found } from './found.ts';
 import { lookThrough } from './look.ts';
 import { create, deleteMailbox, rename, setSpecialUse, subscribe } from './mailboxes.ts';
 import { mustBeSound } from './mend.ts';
-import { adoptFolders, giveUp, isBroken, isKnown, openWriter, setAside } from './open.ts';
+import { adoptFolders, giveUp, isBroken, isKnown, type Opened, openWriter, setAside } from './open.ts';
 import { type ScanResult, scan } from './scan.ts';
 import { settle, settleAll } from './settle.ts';
 
@@ -101,13 +102,23 @@ function leavesFiles({ command, request }: Request): boolean {
   return !leavesNone.has(command);
 }
 
-interface Held {
+class Held {
   readonly writer: AccountWriter;
-  used: number;
-  unsettled: boolean;
-  unread: boolean;
   readonly indexer: WordIndexer;
-  unindexed: boolean;
+  used = 0;
+  unsettled = true;
+  unread: boolean;
+  unindexed = true;
+
+  constructor({ writer, unread }: Opened) {
+    this.writer = writer;
+    this.indexer = new WordIndexer(writer);
+    this.unread = unread;
+  }
+
+  get busy(): boolean {
+    return this.unsettled || this.unread || this.unindexed;
+  }
 }
 
 interface Piece extends Job {
@@ -140,6 +151,8 @@ export class StoreThread {
   readonly #log: Log;
   readonly #send: (burst: Told) => void;
   readonly #open = new Map<string, Held>();
+  /** One more since surplus was looked for. */
+  #opened = false;
   #waiting: Request[] = [];
   #timer: NodeJS.Timeout | null = null;
   #wordsTimer: NodeJS.Timeout | null = null;
@@ -185,7 +198,7 @@ export class StoreThread {
       if (this.#putOff.length > 0) await this.#finishing;
       for (const work of this.#putOff.splice(0)) work();
     }
-    this.#closeOldest();
+    this.#closeSurplus();
   }
 
   /** Runs a slice while no round waits for the disk: now, or after the round. */
@@ -342,11 +355,13 @@ export class StoreThread {
       held = undefined;
     }
     if (held === undefined) {
-      const { writer, unread } = openWriter(account, this.#settings, this.#log);
+      const opened = openWriter(account, this.#settings, this.#log);
+      const { writer } = opened;
       const device = this.#journal?.device(writer.root) ?? null;
       writer.journal = this.#journal === null || device === null ? null : { journal: this.#journal, device };
-      held = { writer, used: 0, unsettled: true, unread, indexer: new WordIndexer(writer), unindexed: true };
+      held = new Held(opened);
       this.#open.set(account.home, held);
+      this.#opened = true;
     }
     held.used = Date.now();
     return held;
@@ -439,10 +454,11 @@ export class StoreThread {
     else this.#scheduleWords(now - this.#lastRequest < stillAsked ? wordsPause : 1);
   }
 
-  #closeOldest(): void {
-    if (this.#open.size <= this.#settings.openAccounts) return;
-    const oldest = [...this.#open].sort((a, b) => a[1].used - b[1].used).slice(0, this.#open.size - this.#settings.openAccounts);
-    for (const [home, { writer }] of oldest) {
+  #closeSurplus(): void {
+    if (!this.#opened) return;
+    this.#opened = false;
+    for (const held of surplus(this.#open.size, () => [...this.#open.values()], this.#settings.openAccounts, Date.now())) {
+      const { writer } = held;
       try {
         settleAll(writer);
       } catch (error) {
@@ -451,7 +467,7 @@ export class StoreThread {
           this.#log.warn({ err: error, address: writer.address }, 'could not bring file names up to date');
       }
       writer.close();
-      this.#open.delete(home);
+      this.#open.delete(writer.home);
     }
   }
 }
