@@ -214,10 +214,9 @@ export class View {
   }
 
   /** Messages with UIDs in [from, before) are this session's recent ones. RFC 3501 2.3.2 */
-  addRecent(from: number, before: number): boolean {
-    if (before <= from) return false;
-    this.#recent.push([from, before]);
-    return true;
+  addRecent(from: number, before: number): void {
+    const last = this.#recent.at(-1)?.[1] ?? 0;
+    if (before > Math.max(from, last)) this.#recent.push([Math.max(from, last), before]);
   }
 
   isRecent(uid: number): boolean {

@@ -23,6 +23,7 @@ import { sharedRightsTests } from './shared-rights.ts';
 import { smugglingTests } from './smuggling.ts';
 import { startTlsTests } from './starttls.ts';
 import { tlsRatingTests } from './tls-rating.ts';
+import { viewTests } from './views.ts';
 
 /** In the order in which they run. */
 export const faultTests: readonly FaultTest[] = [
@@ -31,6 +32,7 @@ export const faultTests: readonly FaultTest[] = [
   ...deepQueueTests,
   ...postfixTests,
   ...crowdedMailboxTests,
+  ...viewTests,
   ...powerCutTests,
   ...diskFullTests,
   ...failingDiskTests,

@@ -113,10 +113,11 @@ export class ImapClient {
       this.#input += text;
       this.#wake?.();
     });
-    socket.on('close', () => {
-      this.#ended = true;
-      this.#wake?.();
-    });
+    for (const event of ['end', 'close'])
+      socket.on(event, () => {
+        this.#ended = true;
+        this.#wake?.();
+      });
     socket.on('error', () => {});
   }
 

@@ -1,6 +1,6 @@
 import { Share } from '../../base/share.ts';
 import { Fault } from '../../mail/fault.ts';
-import { flagBits, type SystemFlag } from '../../mail/flags.ts';
+import { firstKeywordBit, flagBits } from '../../mail/flags.ts';
 import type { ModSeq } from '../../mail/numbers.ts';
 import type { FlagChange } from '../../store/store.ts';
 import { type Command, command } from '../command.ts';
@@ -8,6 +8,7 @@ import { storeFlags } from '../grammar/flags.ts';
 import { formatNumbers, type SequenceSet, sequenceSet } from '../grammar/sequence-set.ts';
 import type { Session } from '../session.ts';
 import { sendKeywords } from '../updates.ts';
+import type { View } from '../view.ts';
 
 interface StoreArguments {
   readonly set: SequenceSet;
@@ -64,15 +65,16 @@ async function run({ set, unchangedSince, silent, change }: StoreArguments, sess
   sendKeywords(session, view);
   const share = new Share();
   const unseen = silent && unchangedSince === null;
+  const named = namedBits(change.flags, mail.keywords(view.mailbox.id));
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
     const at = view.place(row.uid);
-    const before = expected(at < 0 ? 0 : view.flags[at]!, change);
+    const wanted = !silent || at < 0 ? null : expected(view, at, change, named);
     view.learn([row]);
     if (i % 1000 === 999) await (out.drained() ?? share.next());
     if (at < 0) continue;
     // What another session changed meanwhile must be told even by a silent STORE. RFC 9051 6.4.6
-    const showFlags = !silent || (row.flags & 31) !== before;
+    const showFlags = wanted === null || row.flags >>> 0 !== wanted.bits || !sameNames(row.moreKeywords, wanted.more);
     if (!showFlags && unseen && !condstore) continue;
     const parts = [
       ...((byUid || condstore || session.rev2) && !session.uidOnly ? [`UID ${row.uid}`] : []),
@@ -90,10 +92,37 @@ async function run({ set, unchangedSince, silent, change }: StoreArguments, sess
   return 'Store completed.';
 }
 
-/** The system flags a message should have after `change`, as far as this session knows. */
-function expected(bits: number, { op, flags }: FlagChange): number {
-  let named = 0;
-  for (const flag of flags) named |= flagBits[flag as SystemFlag] ?? 0;
-  const system = bits & 31;
-  return op === 'replace' ? named : op === 'add' ? system | named : system & ~named;
+interface Named {
+  readonly bits: number;
+  /** Those without a bit, in lower case. */
+  readonly more: readonly string[];
 }
+
+function namedBits(flags: readonly string[], keywords: readonly string[]): Named {
+  let bits = 0;
+  const more: string[] = [];
+  for (const flag of flags) {
+    const lower = flag.toLowerCase();
+    const letter = keywords.findIndex((keyword) => keyword.toLowerCase() === lower);
+    const bit: number = (flagBits as Partial<Record<string, number>>)[flag] ?? (letter === -1 ? 0 : 1 << (firstKeywordBit + letter));
+    if (bit === 0) more.push(lower);
+    bits |= bit;
+  }
+  return { bits, more };
+}
+
+/** The flags a message should have after `change`, as far as this session knows. */
+function expected(view: View, at: number, { op }: FlagChange, named: Named): Named {
+  const known = view.flags[at]!;
+  const bits = (op === 'replace' ? named.bits : op === 'add' ? known | named.bits : known & ~named.bits) >>> 0;
+  if (named.more.length + view.moreKeywords.size === 0) return { bits, more: none };
+  const before = (view.moreKeywords.get(view.uids[at]!) ?? none).map((name) => name.toLowerCase());
+  const others = before.filter((name) => !named.more.includes(name));
+  return { bits, more: op === 'replace' ? named.more : op === 'add' ? [...others, ...named.more] : others };
+}
+
+const none: readonly string[] = [];
+
+/** @param lower in lower case */
+const sameNames = (names: readonly string[], lower: readonly string[]): boolean =>
+  names.length === lower.length && names.every((name) => lower.includes(name.toLowerCase()));
