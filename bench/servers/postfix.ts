@@ -17,7 +17,7 @@ export async function startPostfix(
   auth: string | null,
   certificate: { cert: string; key: string },
   extra = '',
-): Promise<BenchServer> {
+): Promise<BenchServer & { start(): Promise<void> }> {
   const [smtp, submission] = (await freePorts(2)) as [number, number];
   const dir = (name: string): string => join(root, name);
   for (const name of ['etc', 'queue', 'data', 'mail', 'log']) mkdirSync(dir(name), { recursive: true });
@@ -91,6 +91,7 @@ discard unix - - n - - discard
 local unix - n n - - local
 virtual unix - n n - - virtual
 lmtp unix - - n - - lmtp
+showq unix n - n - - showq
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
@@ -116,6 +117,9 @@ postlog unix-dgram n - n - 1 postlogd
     async restart(keep = false) {
       control('stop');
       if (!keep) putMailAside(dir('mail'), accounts);
+      pid = await start();
+    },
+    async start() {
       pid = await start();
     },
     async stop() {

@@ -265,6 +265,8 @@ describe('a policy server', () => {
     ['action=DUNNO\n\n', null],
     ['action=OK\n\n', null],
     ['action=DEFER_IF_PERMIT greylisted\n\n', '450 4.7.1 <user1@example.com>: Recipient address rejected: greylisted'],
+    ['action=DEFER_IF_PERMIT 4.2.0 greylisted\n\n', '450 4.2.0 <user1@example.com>: Recipient address rejected: greylisted'],
+    ['action=REJECT 5.2.1\n\n', '554 5.2.1 <user1@example.com>: Recipient address rejected: Access denied'],
     ['action=REJECT no\n\n', '554 5.7.1 <user1@example.com>: Recipient address rejected: no'],
     ['action=550 5.7.2 no\r\n\n', '550 5.7.2 <user1@example.com>: Recipient address rejected: no'],
     ['nonsense\n\n', '451 4.3.5 Server configuration problem'],

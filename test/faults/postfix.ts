@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createTransport } from 'nodemailer';
 import { postfixInstalled, startPostfix } from '../../bench/servers/postfix.ts';
 import { selfSigned } from '../support/certificate.ts';
+import { children } from '../support/worker-connection.ts';
 import { type BreakingProxy, breakingProxy } from './breaking-proxy.ts';
 import { faultServer } from './fault-server.ts';
 import { type FaultTest, figures, Skip, seeded } from './fault-test.ts';
@@ -59,8 +60,17 @@ async function settle(count: number, dirs: readonly string[], proxy: BreakingPro
   }
 }
 
-/** Postfix and ours, one sending to the other over a bad way, ours killed meanwhile. `outward`: ours sends. */
-async function exchange(outward: boolean, messages: number, kills: number): Promise<string> {
+interface Exchange {
+  /** Ours sends. */
+  readonly outward: boolean;
+  readonly messages: number;
+  readonly kills: number;
+  /** The way between them breaks connections, and ours is killed; else only the two are killed, in turns. */
+  readonly badWay: boolean;
+}
+
+/** Postfix and ours, one sending to the other, killed meanwhile. */
+async function exchange({ outward, messages, kills, badWay }: Exchange): Promise<string> {
   if (!postfixInstalled() || process.getuid?.() !== 0) throw new Skip('needs Postfix in /usr/lib/postfix and root');
   const root = mkdtempSync(join(tmpdir(), 'postcote-postfix-'));
   const pem = join(root, 'pair.pem');
@@ -73,11 +83,17 @@ async function exchange(outward: boolean, messages: number, kills: number): Prom
     let ours: Awaited<ReturnType<typeof faultServer>>;
     let postfix: Awaited<ReturnType<typeof startPostfix>>;
     const pair = { cert: pem, key: pem };
+    const soon = 'service_throttle_time = 1s\ntransport_retry_time = 1s\n';
     if (outward) {
-      postfix = await startPostfix(root, accounts, null, pair);
+      postfix = await startPostfix(root, accounts, null, pair, soon);
       proxy = await breakingProxy(postfix.ports.smtp!, random);
       const backoff = { POSTCOTE_RELAY__MINIMAL_BACKOFF_TIME: '1s', POSTCOTE_RELAY__MAXIMAL_BACKOFF_TIME: '2s' };
-      ours = await faultServer({ accounts: users, env: { ...backoff, POSTCOTE_RELAY__TRANSPORT: `bench.test=[127.0.0.1]:${proxy.port}` } });
+      // Of those that a worker sends at once, one may be between text and reply.
+      ours = await faultServer({
+        accounts: users,
+        workers: badWay ? 2 : 1,
+        env: { ...backoff, POSTCOTE_RELAY__TRANSPORT: `bench.test=[127.0.0.1]:${proxy.port}` },
+      });
     } else {
       // What Postfix may not relay through us, so that only our mailboxes are the matter.
       ours = await faultServer({ accounts: users, env: { POSTCOTE_SMTP__MYNETWORKS: '' } });
@@ -85,25 +101,32 @@ async function exchange(outward: boolean, messages: number, kills: number): Prom
       const often = 'minimal_backoff_time = 1s\nmaximal_backoff_time = 2s\nqueue_run_delay = 1s\nsmtp_tls_security_level = may\n';
       const hop = `transport_maps = inline:{ { example.com = smtp:[127.0.0.1]:${proxy.port} } }\n`;
       const never = 'default_destination_concurrency_failed_cohort_limit = 0\nsmtp_connection_cache_on_demand = no\n';
-      postfix = await startPostfix(root, accounts, null, pair, often + hop + never);
+      // Of those that it sends at once, each may be between text and reply.
+      const single = badWay ? '' : 'default_destination_concurrency_limit = 1\ninitial_destination_concurrency = 1\n';
+      postfix = await startPostfix(root, accounts, null, pair, soon + often + hop + never + single);
     }
     stops.push(
       () => proxy.close(),
       () => postfix.stop(),
       () => ours.close(),
     );
+    const mode = badWay ? 'break' : 'gentle';
     const dirs = outward
       ? Array.from({ length: accounts }, (_, n) => join(postfix.maildir(`u${n}@bench.test`), 'new'))
       : users.map((user) => join(ours.dir, 'mail/example.com', user.split('@')[0]!, 'Maildir/new'));
-    if (outward) {
-      proxy.mode = 'refuse';
-      await submit(ours.ports.SMTP, users[0]!, (n) => `u${n % accounts}@bench.test`, messages);
-      proxy.mode = 'break';
-    } else await submit(postfix.ports.smtp!, 'u0@bench.test', (n) => users[n % accounts]!, messages);
+    proxy.mode = outward || !badWay ? 'refuse' : mode;
+    if (outward) await submit(ours.ports.SMTP, users[0]!, (n) => `u${n % accounts}@bench.test`, messages);
+    else await submit(postfix.ports.smtp!, 'u0@bench.test', (n) => users[n % accounts]!, messages);
+    proxy.mode = mode;
+    const under = { whileUnderWay: 0 };
     for (let n = 0; n < kills; n++) {
-      await sleep(200 + random() * 500);
-      await ours.killAll();
-      await ours.start();
+      if (badWay) await sleep(200 + random() * 500);
+      else await someMore(dirs, 1 + Math.floor(random() * (messages / kills / 2)));
+      if (arrived(dirs).counts.size < messages) under.whileUnderWay++;
+      if (badWay || n % 3 === 0) {
+        await ours.killAll();
+        await ours.start();
+      } else await killPostfix(postfix, n % 3 === 1);
     }
     await settle(messages, dirs, proxy, 60_000);
     // Nobody sends anything again.
@@ -113,16 +136,55 @@ async function exchange(outward: boolean, messages: number, kills: number): Prom
     const duplicates = copies - counts.size;
     const { busy, cutFromClient, cutFromServer, slow } = proxy.did;
     const errors = ours.errors().length;
-    const values = { messages, kills, busy, cutFromClient, cutFromServer, slow, lost: messages - counts.size, duplicates, damaged, errors };
+    const way = badWay ? { busy, cutFromClient, cutFromServer, slow } : under;
+    const values = { messages, kills, ...way, lost: messages - counts.size, duplicates, damaged, errors };
     // A cut, or a kill with up to twenty sessions open, may come between the end of a text and its reply. RFC 1047
-    return figures(values, ['lost', 'damaged', 'errors'], { duplicates: sum(proxy) + 20 * kills });
+    return figures(values, ['lost', 'damaged', 'errors'], { duplicates: badWay ? sum(proxy) + 20 * kills : kills });
   } finally {
     for (const stop of stops) await stop().catch(() => {});
     rmSync(root, { recursive: true, force: true });
   }
 }
 
+/** Waits until so many more have come, or no more do. */
+async function someMore(dirs: readonly string[], count: number): Promise<void> {
+  const before = arrived(dirs).counts.size;
+  for (let i = 0; i < 500 && arrived(dirs).counts.size < before + count; i++) await sleep(10);
+}
+
+/** SIGKILL to all of its processes, or to those that talk to us: others it starts anew only when their time comes. */
+async function killPostfix(postfix: Awaited<ReturnType<typeof startPostfix>>, whole: boolean): Promise<void> {
+  const master = postfix.pids[0]!;
+  const others = children(master).filter((pid) => whole || ['smtp', 'smtpd'].includes(commandOf(pid)));
+  for (const pid of [...(whole ? [master] : []), ...others]) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself.
+    }
+  }
+  if (!whole) return;
+  for (let i = 0; i < 500 && commandOf(master) === 'master'; i++) await sleep(10);
+  await postfix.start();
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
 export const postfixTests: readonly FaultTest[] = [
-  { name: 'from-postfix', run: ({ long }) => exchange(false, long ? 500 : 100, long ? 10 : 3) },
-  { name: 'to-postfix', run: ({ long }) => exchange(true, long ? 500 : 100, long ? 10 : 3) },
+  { name: 'from-postfix', run: ({ long }) => exchange({ outward: false, messages: long ? 500 : 100, kills: long ? 10 : 3, badWay: true }) },
+  { name: 'to-postfix', run: ({ long }) => exchange({ outward: true, messages: long ? 500 : 100, kills: long ? 10 : 3, badWay: true }) },
+  {
+    name: 'kills-from-postfix',
+    run: ({ long }) => exchange({ outward: false, messages: long ? 1_000 : 200, kills: long ? 30 : 6, badWay: false }),
+  },
+  {
+    name: 'kills-to-postfix',
+    run: ({ long }) => exchange({ outward: true, messages: long ? 2_000 : 400, kills: long ? 30 : 6, badWay: false }),
+  },
 ];

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTransport, type Transporter } from 'nodemailer';
@@ -6,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postfixInstalled, startPostfix } from '../../bench/servers/postfix.ts';
 import type { BenchServer } from '../../bench/servers/server.ts';
 import { selfSigned } from '../support/certificate.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { setQuota, startTestServer, type TestServer } from '../support/server.ts';
 
 const can = postfixInstalled() && process.getuid?.() === 0;
 const users = Array.from({ length: 100 }, (_, n) => `user${n}@example.com`);
@@ -31,7 +33,12 @@ describe.skipIf(!can)('Postfix to us', () => {
       1,
       null,
       { cert: pem, key: pem },
-      `transport_maps = inline:{ { example.com = smtp:${hop} } }\nsmtp_tls_security_level = encrypt\n`,
+      `transport_maps = inline:{ { example.com = smtp:${hop} } }
+smtp_tls_security_level = encrypt
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
+queue_run_delay = 1s
+`,
     );
     postfix = createTransport({ host: '127.0.0.1', port: peer.ports.smtp!, ignoreTLS: true });
     server.server.reload({ ...server.settings, 'relay.transport': { 'bench.test': `[127.0.0.1]:${peer.ports.smtp}` } });
@@ -97,6 +104,68 @@ describe.skipIf(!can)('Postfix to us', () => {
     expect(report).toMatch(/Original-Envelope-Id: mine\+1\n/);
     expect(report).toMatch(/Original-Recipient: rfc822; ?First@example\.com\nFinal-Recipient: rfc822; ?user4@example\.com\n/);
     expect(report).not.toContain('secret');
+  });
+
+  interface Queued {
+    recipients: { address: string; delay_reason?: string }[];
+  }
+  const postfixQueue = (): Queued[] =>
+    execFileSync('postqueue', ['-c', join(root, 'etc'), '-j'], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Queued);
+
+  it('which keeps what we put off, recipient by recipient, until we take it', { timeout: 60_000 }, async () => {
+    let willing = false;
+    const policy = createNetServer((socket) => {
+      socket.on('data', (question: Buffer) => {
+        const putOff = !willing && /^recipient=user5@/m.test(question.toString());
+        socket.write(`action=${putOff ? 'DEFER_IF_PERMIT 4.2.0 Greylisted' : 'DUNNO'}\n\n`);
+      });
+    });
+    await new Promise<void>((resolve) => policy.listen(0, '127.0.0.1', resolve));
+    const { port } = policy.address() as AddressInfo;
+    const before = server.settings;
+    const restrictions = ['reject_unauth_destination', `check_policy_service inet:127.0.0.1:${port}`];
+    server.server.reload({ ...before, 'smtp.recipient_restrictions': restrictions });
+    try {
+      setQuota(server.settings, users[6]!, 1000);
+      const text = `Subject: later\r\n\r\n${'x\r\n'.repeat(1000)}`;
+      await postfix.sendMail({ envelope: { from: 'u0@bench.test', to: [users[5]!, users[7]!] }, raw: text });
+      await postfix.sendMail({ envelope: { from: 'u0@bench.test', to: users[6]! }, raw: text });
+      const waiting = (): Record<string, string> =>
+        Object.fromEntries(
+          postfixQueue().flatMap(({ recipients }) => recipients.map(({ address, delay_reason }) => [address, delay_reason ?? ''])),
+        );
+      await expect
+        .poll(waiting, { timeout: 40_000, interval: 250 })
+        .toEqual({ [users[5]!]: expect.stringMatching(/450 4\.2\.0 .*: Greylisted/), [users[6]!]: expect.stringContaining('452 4.2.2') });
+      expect(await arrived(inbox(users[7]!), 2)).toHaveLength(2);
+      willing = true;
+      setQuota(server.settings, users[6]!, null);
+      await expect.poll(postfixQueue, { timeout: 40_000, interval: 250 }).toEqual([]);
+      for (const user of users.slice(5, 8)) {
+        const copies = (await arrived(inbox(user), 2)).filter((one) => one.includes('Subject: later'));
+        expect(copies).toHaveLength(1);
+      }
+    } finally {
+      server.server.reload(before);
+      policy.close();
+    }
+  });
+
+  it('which returns what is too big for us', { timeout: 60_000 }, async () => {
+    const before = server.settings;
+    server.server.reload({ ...before, 'mail.message_size_limit': 100_000 });
+    try {
+      const raw = `Subject: too big\r\n\r\n${'0123456789\r\n'.repeat(10_000)}`;
+      await postfix.sendMail({ envelope: { from: 'u0@bench.test', to: users[8]! }, raw });
+      const bounces = (): Promise<string[]> => arrived(join(peer.maildir('u0@bench.test'), 'new'));
+      await expect.poll(async () => (await bounces()).some((one) => /Status: 5\.3\.4/.test(one)), { timeout: 40_000 }).toBe(true);
+      expect(postfixQueue()).toEqual([]);
+    } finally {
+      server.server.reload(before);
+    }
   });
 
   it('and tells its sender that a user is unknown', { timeout: 60_000 }, async () => {

@@ -30,8 +30,8 @@ export function temporaryFolder(): { readonly path: string; readonly remove: () 
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Adds domains and accounts, in force at once. Passwords are stored in the clear: hashing is not what these tests are about. */
-export function addAccounts(settings: Readonly<Record<string, unknown>>, accounts: Readonly<Record<string, string>>): void {
+/** Changes the directory of a server, in force at once. */
+function manage(settings: Readonly<Record<string, unknown>>, change: (directory: ReturnType<typeof openDirectory>) => void): void {
   const directory = openDirectory({
     file: join(settings.data_dir as string, 'directory.sqlite'),
     home: settings['mail.home'] as string,
@@ -39,6 +39,15 @@ export function addAccounts(settings: Readonly<Record<string, unknown>>, account
     recipientDelimiter: '+',
   });
   try {
+    change(directory);
+  } finally {
+    directory.close();
+  }
+}
+
+/** Adds domains and accounts. Passwords are stored in the clear: hashing is not what these tests are about. */
+export function addAccounts(settings: Readonly<Record<string, unknown>>, accounts: Readonly<Record<string, string>>): void {
+  manage(settings, (directory) => {
     const known = new Set(directory.manage.domains().map(({ name }) => name));
     for (const [address, password] of Object.entries(accounts)) {
       const domain = address.slice(address.lastIndexOf('@') + 1);
@@ -46,9 +55,12 @@ export function addAccounts(settings: Readonly<Record<string, unknown>>, account
       known.add(domain);
       directory.manage.addUser(address, `{PLAIN}${password}`);
     }
-  } finally {
-    directory.close();
-  }
+  });
+}
+
+/** @param quota octets; null = the default */
+export function setQuota(settings: Readonly<Record<string, unknown>>, address: string, quota: number | null): void {
+  manage(settings, (directory) => void directory.manage.setQuota(address, quota));
 }
 
 export { hashPassword };

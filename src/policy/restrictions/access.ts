@@ -1,4 +1,5 @@
 import { type Address, formatAddress } from '../../mail/address.ts';
+import type { Reply } from '../../mail/reply.ts';
 import { refusal } from '../refusal.ts';
 import type { Restriction, Verdict, Where } from '../restriction.ts';
 import type { Stage, Subject } from '../subject.ts';
@@ -23,24 +24,22 @@ function networkKeys(address: string): string[] {
   return parts.map((_, i) => parts.slice(0, parts.length - i).join(mark));
 }
 
-/** access(5): OK, REJECT, DEFER, DUNNO, DEFER_IF_PERMIT, 4xx and 5xx with text. */
+/** access(5): OK, REJECT, DEFER, DUNNO, DEFER_IF_PERMIT, 4xx and 5xx with text, which may begin with an enhanced status code. */
 export function accessAction(action: string, about: Stage, subject: Subject): Verdict {
   const [, word = '', text = ''] = /^(\S+)\s*(.*)$/s.exec(action) ?? [];
-  if (/^\d+$/.test(word) && !/^[45]\d\d$/.test(word)) return 'permit';
-  if (/^[45]\d\d$/.test(word)) {
-    const status = /^[45]\.(\d{1,3}\.\d{1,3})\s+(.*)$/s.exec(text);
-    return refusal(Number(word), status?.[1] ?? '7.1', about, subject, (status?.[2] ?? text) || 'Access denied');
-  }
+  const [, detail = '7.1', own = ''] = /^(?:[45]\.(\d{1,3}\.\d{1,3})(?:\s+|$))?(.*)$/s.exec(text) ?? [];
+  const refused = (code: number, otherwise: string): Reply => refusal(code, detail, about, subject, own || otherwise);
+  if (/^\d+$/.test(word)) return /^[45]\d\d$/.test(word) ? refused(Number(word), 'Access denied') : 'permit';
   switch (word.toUpperCase()) {
     case 'OK':
     case 'PERMIT':
       return 'permit';
     case 'REJECT':
-      return refusal(554, '7.1', about, subject, text || 'Access denied');
+      return refused(554, 'Access denied');
     case 'DEFER':
-      return refusal(450, '7.1', about, subject, text || 'Try again later');
+      return refused(450, 'Try again later');
     case 'DEFER_IF_PERMIT':
-      return { deferIfPermit: refusal(450, '7.1', about, subject, text || 'defer_if_permit requested') };
+      return { deferIfPermit: refused(450, 'defer_if_permit requested') };
     default:
       return null;
   }
