@@ -49,7 +49,8 @@ function byDate(a: ThreadItem, b: ThreadItem): number {
   return sentDate(a) - sentDate(b) || a.uid - b.uid;
 }
 
-interface Node {
+interface Node extends ThreadNode {
+  uid: number | null;
   item: ThreadItem | null;
   parent: Node | null;
   /** How many have this as parent, while links still change. */
@@ -60,7 +61,16 @@ interface Node {
   order: number;
 }
 
-const blank = (item: ThreadItem | null): Node => ({ item, parent: null, count: 0, children: [], date: 0, order: 0 });
+/** Most have none: all these share one list, which stays empty. */
+const none: Node[] = [];
+
+const blank = (): Node => ({ uid: null, item: null, parent: null, count: 0, children: none, date: 0, order: 0 });
+
+/** A list grows from one on: most that have children have one. */
+function adopt(parent: Node, child: Node): void {
+  if (parent.children === none) parent.children = [child];
+  else parent.children.push(child);
+}
 
 /**
  * REFERENCES; numbers of steps as in RFC 5256 3. REFS leaves out step 5 and orders threads by their newest internal date
@@ -69,16 +79,20 @@ const blank = (item: ThreadItem | null): Node => ({ item, parent: null, count: 0
 function* references(items: readonly ThreadItem[], mergeSubjects: boolean): Sliced<ThreadNode[]> {
   const all = yield* linked(items);
   const roots: Node[] = [];
-  for (const node of all) (node.parent === null ? roots : node.parent.children).push(node);
+  for (let n = 0; n < all.length; n++) {
+    const node = all[n]!;
+    if (node.parent === null) roots.push(node);
+    else adopt(node.parent, node);
+  }
   yield;
   let top = yield* pruned(roots);
   const bottomUp = yield* postOrder(top);
   yield* settleAll(bottomUp);
-  if (!mergeSubjects) return yield* output(yield* byNewest(top, bottomUp));
+  if (!mergeSubjects) return yield* byNewest(top, bottomUp);
   top = yield* sliceSort(top, bySiblingDate);
   top = yield* merged(top);
   yield* settleAll(yield* postOrder(top));
-  return yield* output(yield* sliceSort(top, bySiblingDate));
+  return yield* sliceSort(top, bySiblingDate);
 }
 
 /** (1) Links by References and In-Reply-To. */
@@ -88,7 +102,7 @@ function* linked(items: readonly ThreadItem[]): Sliced<Node[]> {
   const nodeOf = (id: string): Node => {
     let node = nodes.get(id);
     if (node === undefined) {
-      node = blank(null);
+      node = blank();
       nodes.set(id, node);
       all.push(node);
     }
@@ -101,10 +115,11 @@ function* linked(items: readonly ThreadItem[]): Sliced<Node[]> {
     let node: Node | null = messageId === null ? null : nodeOf(messageId);
     // A missing id and the second use of one get a node of their own.
     if (node === null || node.item !== null) {
-      node = blank(null);
+      node = blank();
       all.push(node);
     }
     node.item = item;
+    node.uid = item.uid;
     // (A)
     let parent: Node | null = null;
     for (const id of ids) {
@@ -152,7 +167,8 @@ function* postOrder(roots: readonly Node[]): Sliced<Node[]> {
   const stack = [...roots];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     if (order.push(node) % step === 0) yield;
-    for (const child of node.children) stack.push(child);
+    const { children } = node;
+    for (let n = 0; n < children.length; n++) stack.push(children[n]!);
   }
   return order.reverse();
 }
@@ -207,13 +223,13 @@ function* merged(top: Node[]): Sliced<Node[]> {
     const held = subject === '' ? undefined : table.get(subject);
     if (held === undefined || held === root || dummies.has(root)) continue;
     if (held.item === null) {
-      for (const child of root.item === null ? root.children : [root]) held.children.push(child);
+      for (const child of root.item === null ? root.children : [root]) adopt(held, child);
       gone.add(root);
     } else if (root.item !== null && isReply(root) && !isReply(held)) {
-      held.children.push(root);
+      adopt(held, root);
       gone.add(root);
     } else {
-      const dummy = blank(null);
+      const dummy = blank();
       dummy.children = [held, root];
       dummies.set(held, dummy);
       gone.add(root);
@@ -237,15 +253,6 @@ function* byNewest(top: Node[], bottomUp: readonly Node[]): Sliced<Node[]> {
     newest.set(node, date);
   }
   return yield* sliceSort(top, (a, b) => newest.get(a)! - newest.get(b)! || a.order - b.order);
-}
-
-function* output(top: readonly Node[]): Sliced<ThreadNode[]> {
-  const made = new Map<Node, ThreadNode>();
-  for (const node of yield* postOrder(top)) {
-    if (made.size % step === 0) yield;
-    made.set(node, { uid: node.item?.uid ?? null, children: node.children.map((child) => made.get(child)!) });
-  }
-  return top.map((node) => made.get(node)!);
 }
 
 /**

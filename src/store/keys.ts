@@ -10,7 +10,7 @@ import { find } from './view.ts';
 /** Rows read at a step, and milliseconds the loop is held at a time. */
 const step = 500;
 /** Keys parsed between looks at the clock. */
-const itemStep = 64;
+const itemStep = 128;
 const slice = 5;
 /** Messages whose text keys are kept, of all mailboxes together. */
 const keptTexts = 100_000;
@@ -163,6 +163,7 @@ export class MailboxKeys {
     const share = new Share(slice);
     const lookUp: number[] = [];
     for (let i = 0; i < uids.length; i++) {
+      if (withText && i % itemStep === 0) this.#readTexts(uids, i, Math.min(i + itemStep, uids.length));
       const uid = uids[i]!;
       const at = this.place(uid);
       if (at === -1) lookUp.push(uid);
@@ -177,6 +178,18 @@ export class MailboxKeys {
     if (withText) this.#hold();
     if (lookUp.length === 0) return items;
     return [...items, ...(await this.#look(lookUp))].sort((a, b) => a.uid - b.uid);
+  }
+
+  /** Many that lie close together are read at a fifth of what they cost one by one. */
+  #readTexts(uids: ArrayLike<number>, from: number, to: number): void {
+    const [first, last] = [uids[from]!, uids[to - 1]!];
+    if (to - from < 4 || last - first > 2 * (to - from) || this.#texts[this.place(first)] !== undefined) return;
+    const [numbers, texts] = this.#reader().messages.sortKeysBetween(this.#mailbox, first, last);
+    const keys = texts === null ? [] : (JSON.parse(`[${texts}]`) as SortKeys[]);
+    for (const [n, uid] of (numbers === null ? [] : (JSON.parse(`[${numbers}]`) as number[])).entries()) {
+      const at = this.place(uid);
+      if (at >= 0) this.#texts[at] ??= keys[n]!;
+    }
   }
 
   #text(at: number): SortKeys | null {

@@ -119,6 +119,12 @@ export function messageTable(db: Database) {
       'SELECT c.sort_keys FROM message AS m CROSS JOIN content AS c ON c.id = m.content_id WHERE m.mailbox_id = ? AND m.uid = ?',
     )
     .pluck();
+  const sortKeysBetween = db
+    .prepare<[number, number, number], readonly [string | null, string | null]>(
+      `SELECT group_concat(m.uid), group_concat(c.sort_keys) FROM message AS m CROSS JOIN content AS c ON c.id = m.content_id
+        WHERE m.mailbox_id = ? AND m.uid BETWEEN ? AND ?`,
+    )
+    .raw();
   const swapped = db.prepare<[], { uid: number }>(`
     SELECT m.uid FROM message AS m LEFT JOIN content AS c ON c.id = m.content_id
      WHERE m.content_id IS NOT NULL
@@ -195,6 +201,8 @@ export function messageTable(db: Database) {
     keys: (mailbox: number, after: number, limit: number): KeyRecord[] => keys.all(mailbox, after, limit),
     /** JSON of a message's text keys; none where it is gone or was not read. */
     sortKeys: (mailbox: number, uid: number): string | undefined => sortKeys.get(mailbox, uid),
+    /** The same of many next to each other: two lists with commas between, null where there is none. */
+    sortKeysBetween: (mailbox: number, from: number, to: number) => sortKeysBetween.get(mailbox, from, to)!,
     /** A message whose content is missing or cannot be its own. */
     swapped: () => swapped.get(),
     hasMoreKeywords: (mailbox: number): boolean => anyMore.get(mailbox) !== undefined,
