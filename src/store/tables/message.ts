@@ -98,6 +98,10 @@ export function messageTable(db: Database) {
   );
   const clean = db.prepare<[number, number]>('UPDATE message SET dirty = 0 WHERE mailbox_id = ? AND uid = ?');
   const remove = db.prepare<[number, number]>('DELETE FROM message WHERE mailbox_id = ? AND uid = ?');
+  const some = db.prepare<[number, string], FileRecord>(
+    'SELECT uid, flags, file, origin, dirty FROM message WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?)) ORDER BY uid',
+  );
+  const removeSome = db.prepare<[number, string]>('DELETE FROM message WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))');
   const removeAll = db.prepare<[number]>('DELETE FROM message WHERE mailbox_id = ?');
   const markAllDirty = db.prepare('UPDATE message SET dirty = 1');
   const unread = db.prepare<[number], { mailbox: number; uid: number }>(
@@ -134,6 +138,9 @@ export function messageTable(db: Database) {
   const anyMore = db.prepare<[number], number>('SELECT 1 FROM more_keyword WHERE mailbox_id = ? LIMIT 1').pluck();
   const putMore = db.prepare<[number, number, string]>('INSERT OR REPLACE INTO more_keyword (mailbox_id, uid, names) VALUES (?, ?, ?)');
   const removeMore = db.prepare<[number, number]>('DELETE FROM more_keyword WHERE mailbox_id = ? AND uid = ?');
+  const removeSomeMore = db.prepare<[number, string]>(
+    'DELETE FROM more_keyword WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))',
+  );
   const removeAllMore = db.prepare<[number]>('DELETE FROM more_keyword WHERE mailbox_id = ?');
 
   return {
@@ -184,6 +191,13 @@ export function messageTable(db: Database) {
       adoptFlags.run(flags, modseq, file, mailbox, uid),
     setFile: (mailbox: number, uid: number, file: string, behind: boolean) => setFile.run(file, behind ? 1 : 0, mailbox, uid),
     clean: (mailbox: number, uid: number) => clean.run(mailbox, uid),
+    /** Those of many that exist, in UID order. @param uids a JSON array */
+    some: (mailbox: number, uids: string): FileRecord[] => some.all(mailbox, uids),
+    /** @param uids a JSON array */
+    removeSome(mailbox: number, uids: string) {
+      removeSome.run(mailbox, uids);
+      if (anyMore.get(mailbox) !== undefined) removeSomeMore.run(mailbox, uids);
+    },
     remove(mailbox: number, uid: number) {
       remove.run(mailbox, uid);
     },

@@ -12,6 +12,10 @@ export function tombstoneTable(db: Database) {
   const insert = db.prepare<[number, number, number, string | null, number | null]>(
     'INSERT OR REPLACE INTO tombstone (mailbox_id, uid, modseq, file, content_id) VALUES (?, ?, ?, ?, ?)',
   );
+  const insertSome = db.prepare<[number, string, number, string]>(`
+    INSERT OR REPLACE INTO tombstone (mailbox_id, uid, modseq, file, content_id)
+    SELECT mailbox_id, uid, ?, ifnull(origin, ? || file), content_id FROM message
+     WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))`);
   const since = db
     .prepare<[number, number], number>(
       'SELECT uid FROM tombstone INDEXED BY tombstone_by_modseq WHERE mailbox_id = ? AND modseq > ? ORDER BY +uid',
@@ -43,6 +47,10 @@ export function tombstoneTable(db: Database) {
     /** @param file what is still to be unlinked, below the Maildir */
     insert(mailbox: number, uid: number, modseq: number, file: string | null, contentId: number | null) {
       insert.run(mailbox, uid, modseq, file, contentId);
+    },
+    /** Of messages that are still there, whose files are to be unlinked. @param uids a JSON array */
+    insertSome(mailbox: number, uids: string, modseq: number, folder: string) {
+      insertSome.run(modseq, folder === '' ? '' : `${folder}/`, mailbox, uids);
     },
     /** UIDs that went after `modseq`, ascending. */
     since: (mailbox: number, modseq: number): number[] => since.all(mailbox, modseq),

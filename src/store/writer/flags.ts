@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { deleted } from '../../mail/flags.ts';
 import type { FlagChange } from '../store.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
@@ -96,21 +95,18 @@ export function expunge(writer: AccountWriter, request: ExpungeRequest): Operati
     run() {
       const mailbox = writer.mailbox(request.mailbox);
       const candidates = request.uids ?? writer.messages.deletedUids(mailbox.id);
-      const gone: number[] = [];
-      let modseq = 0;
-      for (const uid of candidates) {
-        const row = writer.messages.get(mailbox.id, uid);
-        if (row === undefined || (!request.force && (row.flags & deleted) === 0)) continue;
-        writer.mustBeOwn(mailbox, row);
-        modseq ||= writer.nextModseq();
-        removeRow(writer, mailbox, uid, modseq, row.origin ?? join(mailbox.folder, row.file), row.contentId);
-        gone.push(uid);
-      }
-      if (modseq > 0) {
+      const rows = writer.messages.some(mailbox.id, JSON.stringify(Array.from(candidates)));
+      const gone = rows.filter(({ flags }) => request.force || (flags & deleted) !== 0);
+      for (const row of gone) writer.mustBeOwn(mailbox, row);
+      if (gone.length > 0) {
+        const modseq = writer.nextModseq();
+        const uids = JSON.stringify(gone.map(({ uid }) => uid));
+        writer.tombstones.insertSome(mailbox.id, uids, modseq, mailbox.folder);
+        writer.messages.removeSome(mailbox.id, uids);
         writer.mailboxes.setModseq(mailbox.id, modseq);
         writer.hint(mailbox.id, modseq);
       }
-      return Uint32Array.from(gone);
+      return Uint32Array.from(gone, ({ uid }) => uid);
     },
   };
 }
