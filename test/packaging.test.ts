@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/server/config/load.ts';
+import { scratch } from './support/scratch.ts';
 import { root } from './support/server.ts';
 
 const text = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -13,7 +14,7 @@ describe('packaging', () => {
   it('the built program can be linked as sendmail', () => {
     const program = join(root, 'dist/cli.js');
     expect(statSync(program).mode & 0o111).toBe(0o111);
-    const link = join(mkdtempSync(join(tmpdir(), 'postcote-link-')), 'newaliases');
+    const link = join(scratch('link'), 'newaliases');
     symlinkSync(program, link);
     expect(spawnSync(link, [], { encoding: 'utf8', cwd: tmpdir() })).toMatchObject({ status: 0, stderr: '' });
   });
@@ -37,7 +38,7 @@ describe('packaging', () => {
 
   it('systemd finds no fault with the unit and rates it 2.0 or better', ({ skip }) => {
     if (!has('systemd-analyze')) skip('systemd-analyze is not installed');
-    const dir = mkdtempSync(join(tmpdir(), 'postcote-unit-'));
+    const dir = scratch('unit');
     const file = join(dir, 'postcote.service');
     // The program's place need not exist here.
     writeFileSync(file, text('packaging/postcote.service').replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true'));

@@ -1,8 +1,8 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type FakeDirectory, type FakeQueue, type FakeStore, fakeDirectory, fakeQueue, fakeStore } from '../../test/support/fake-mail.ts';
+import { scratch } from '../../test/support/scratch.ts';
 import { cpu } from '../../test/support/time.ts';
 import { type LogFields, silentLog } from '../base/log.ts';
 import { type Staged, stagedBytes } from '../base/staging.ts';
@@ -195,7 +195,7 @@ describe('the header', () => {
   });
 
   it('is read from a file, a long one too', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'postcote-delivery-')), 'message');
+    const file = join(scratch('delivery'), 'message');
     const text = `${`X-Long: ${'y'.repeat(70)}\n`.repeat(2000)}Received: a\nFrom: b\n\nReceived: body\n`;
     writeFileSync(file, text);
     const message: Staged = { size: text.length, chunks: [], file, discard: async () => {} };
@@ -210,7 +210,7 @@ describe('the header', () => {
 
 describe('the local transport', () => {
   async function deliver(to: readonly string[], text = 'Received: x\nSubject: x\n\n'): Promise<Map<string, JobOutcome>> {
-    const file = join(mkdtempSync(join(tmpdir(), 'postcote-delivery-')), 'message');
+    const file = join(scratch('delivery'), 'message');
     writeFileSync(file, text);
     const { forwardPaths, ...rest } = envelope(to);
     const job: Job = {

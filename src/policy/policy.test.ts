@@ -1,9 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fakeDirectory } from '../../test/support/fake-mail.ts';
+import { scratch } from '../../test/support/scratch.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
@@ -231,7 +231,7 @@ describe('a list that cannot be read', () => {
 
 describe('a table in a file', () => {
   it('has comments, continued lines and networks', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'postcote-table-'));
+    const dir = scratch('table');
     writeFileSync(join(dir, 'senders'), '# who\na@b.example REJECT\n  not you\n\nb.example OK\n');
     writeFileSync(join(dir, 'clients'), '192.0.2.0/28 REJECT near\n0.0.0.0/0 OK\n');
     expect(await judged({ sender: [`check_sender_access texthash:${dir}/senders`] }, await subject())).toBe(

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,6 +64,7 @@ export async function smtpWorld(
     async close() {
       await listener.close();
       await service.close(100);
+      rmSync(stagingDir, { recursive: true, force: true });
     },
   };
 }

@@ -1,9 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
+import { scratch } from '../../../test/support/scratch.ts';
 import { ConfigError } from './error.ts';
 import { keyLines } from './lines.ts';
 import { loadConfig } from './load.ts';
@@ -12,7 +12,7 @@ import { settingNames, settingRow } from './settings.ts';
 import { showConfig } from './show.ts';
 
 function inFile(toml: string, env: Record<string, string> = {}) {
-  const cwd = mkdtempSync(join(tmpdir(), 'postcote-config-'));
+  const cwd = scratch('config');
   writeFileSync(join(cwd, 'postcote.toml'), toml);
   return { cwd, load: () => loadConfig({ cwd, env }) };
 }
@@ -29,7 +29,7 @@ function problems(toml: string, env: Record<string, string> = {}): readonly stri
 
 describe('configuration', () => {
   it('falls back to everything under ./var when there is no file', () => {
-    const cwd = mkdtempSync(join(tmpdir(), 'postcote-config-'));
+    const cwd = scratch('config');
     const { config, file } = loadConfig({ cwd, env: {} });
     expect(file).toBeNull();
     expect(config.data_dir).toBe(join(cwd, 'var'));
