@@ -1,19 +1,26 @@
 import { dateTime, string, utf8 } from '../grammar/format.ts';
-import type { FetchItemRow } from './item.ts';
+import type { View } from '../view.ts';
+import type { FetchItemRow, ItemWriter } from './item.ts';
 
 const latin1 = (octets: Buffer | string | undefined): string =>
   typeof octets === 'string' ? octets : (octets?.toString('latin1') ?? 'NIL');
 
+const fromView = (ofView: (view: View, at: number) => string): ItemWriter => ({
+  columns: [],
+  ofView,
+  text: (m) => ofView(m.view, m.at),
+});
+
 export const uid: FetchItemRow = {
   name: 'UID',
-  writer: () => ({ columns: [], viewOnly: true, text: (m) => `UID ${m.uid}` }),
+  writer: () => fromView((view, at) => `UID ${view.uids[at]}`),
 };
 
 export const flags: FetchItemRow = {
   name: 'FLAGS',
   writer: (_, session) => {
     const recent = !session.rev2;
-    return { columns: [], viewOnly: true, text: (m) => `FLAGS (${m.view.flagText(m.at, recent)})` };
+    return fromView((view, at) => `FLAGS (${view.flagText(at, recent)})`);
   },
 };
 
@@ -23,7 +30,7 @@ export const modSeq: FetchItemRow = {
   capabilities: ['CONDSTORE'],
   writer: (_, session) => {
     session.enableCondstore();
-    return { columns: [], viewOnly: true, text: (m) => `MODSEQ (${m.view.modSeqs[m.at]})` };
+    return fromView((view, at) => `MODSEQ (${view.modSeqs[at]})`);
   },
 };
 

@@ -3,13 +3,14 @@ import type { FetchMessage } from '../fetch-message.ts';
 import type { FetchItem } from '../grammar/fetch-items.ts';
 import type { Output } from '../output.ts';
 import type { Session } from '../session.ts';
+import type { View } from '../view.ts';
 
 /** How one item of one FETCH is answered, for each message in turn. */
 export interface ItemWriter {
   /** Columns wanted of the row; the basic ones come with any. */
   readonly columns: readonly Column[];
-  /** The view alone is enough: no row is read. */
-  readonly viewOnly?: boolean;
+  /** The same as `text`, of a place in the view: no row is read where all items can do with that. */
+  readonly ofView?: (view: View, at: number) => string;
   /** \Seen is set. RFC 9051 6.4.5 */
   readonly marksSeen?: boolean;
   /** Runs before the response is begun: what can fail, fails here. @throws Fault expunged, unsupported */
