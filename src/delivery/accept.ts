@@ -59,7 +59,8 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     return new Map(await Promise.all([...targets].map(one)));
   }
 
-  function tell(mail: Accepting, address: string, path: ForwardPath, result: string): void {
+  /** @param queuedAs where it goes on under another id */
+  function tell(mail: Accepting, address: string, path: ForwardPath, result: string, queuedAs?: QueueId): void {
     const { id, messageId, message, envelope, hop } = mail;
     const from = envelope.reversePath === null ? '<>' : formatAddress(envelope.reversePath);
     const fields = {
@@ -69,8 +70,13 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       address,
       original: path.original,
       from,
+      client: hop.remoteAddress,
+      helo: hop.helo,
+      protocol: hop.protocol,
+      login: hop.login,
       size: message.size,
       result,
+      ...(queuedAs !== undefined && { queued_as: queuedAs }),
     };
     log.info(fields, 'delivery');
   }
@@ -86,7 +92,8 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       sender: mail.hop.login,
       submitted: mail.hop.submission === true,
     });
-    for (const path of recipients) tell(mail, formatAddress(path.address), path, 'queued');
+    const other = id === mail.id ? undefined : id;
+    for (const path of recipients) tell(mail, formatAddress(path.address), path, 'queued', other);
   }
 
   /** What could not be stored while something else was: kept for later, or sent back by the queue. */

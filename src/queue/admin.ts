@@ -1,19 +1,38 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
 import { QueueEngine } from './engine.ts';
 import { Spool } from './spool.ts';
+import { openTrace } from './tables/trace.ts';
+
+export interface QueueAdmin {
+  readonly engine: QueueEngine;
+  readonly spool: Spool;
+  /** Puts down in the trace of messages what was done to them, and by whom. */
+  note(done: string, ids: readonly string[], uid: number | null): void;
+  close(): void;
+}
 
 /**
  * The queue for a command of the operator's, beside the server or without it; null where there is none yet.
  * A server that runs sees the change within a second.
  */
-export function openQueueAdmin(dir: string): { engine: QueueEngine; spool: Spool; close(): void } | null {
+export function openQueueAdmin(dir: string): QueueAdmin | null {
   if (!existsSync(join(dir, 'queue.sqlite'))) return null;
   const spool = new Spool(join(dir, 'spool'));
   const engine = new QueueEngine(dir, spool);
   return {
     engine,
     spool,
+    note(done, ids, uid) {
+      const trace = openTrace(dir);
+      try {
+        const at = systemClock.now();
+        trace.add(ids.map((queueId) => ({ at, queueId, msg: done, fields: JSON.stringify({ queue_id: queueId, uid }), keys: [] })));
+      } finally {
+        trace.close();
+      }
+    },
     close() {
       engine.close();
       spool.close();

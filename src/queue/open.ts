@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { Address } from '../mail/address.ts';
+import { type Address, formatAddress } from '../mail/address.ts';
 import { copyLimit } from './copies.ts';
 import type { NewRows } from './engine.ts';
 import { queueIds } from './id.ts';
@@ -78,8 +78,10 @@ export function openQueue(settings: QueueSettings, deps: QueueDeps): OpenQueue {
       const rows = newRows(mail, clock.now(), settings, destinationOf);
       const source = spoolSource(mail);
       const started = await put(this, rows, source, mail.message.size + (mail.prefix?.length ?? 0));
+      const { reversePath } = mail.envelope;
+      const from = reversePath === null ? '<>' : formatAddress(reversePath);
       log.info(
-        { queue_id: mail.id, recipients: mail.recipients.length, size: mail.message.size, sender: mail.sender ?? undefined },
+        { queue_id: mail.id, from, recipients: mail.recipients.length, size: mail.message.size, sender: mail.sender ?? undefined },
         'queued',
       );
       if (started < rows.jobs.length) for (const listener of listeners) listener();

@@ -28,7 +28,10 @@ export function startPickup(config: Config, deps: { delivery: () => Delivery; qu
       log.info({ queue_id: id, uid, recipients: results.length }, 'picked up');
       const refused = results.filter(({ fault }) => fault !== null).map(({ path }) => ({ ...path, transport: 'local' as const }));
       // The queue tries them again, or tells the sender.
-      if (refused.length > 0) await queue.enqueue({ id: queue.nextId(), envelope, recipients: refused, message, sender: null });
+      if (refused.length === 0) return;
+      const again = queue.nextId();
+      await queue.enqueue({ id: again, envelope, recipients: refused, message, sender: null });
+      log.info({ queue_id: id, queued_as: again, recipients: refused.length }, 'kept for those that could not have it');
     },
   });
 }

@@ -7,7 +7,7 @@ import { root, startTestServer, type TestServer } from '../support/server.ts';
 let server: TestServer;
 let env: Record<string, string>;
 beforeEach(async () => {
-  server = await startTestServer({ settings: { hostname: 'mail.example.com' } });
+  server = await startTestServer({ settings: { hostname: 'mail.example.com', 'relay.transport': { 'down.test': '[127.0.0.1]:1' } } });
   env = {
     PATH: process.env.PATH ?? '',
     POSTCOTE_DATA_DIR: server.settings.data_dir as string,
@@ -83,6 +83,30 @@ describe('sendmail', () => {
     expect((await cli(['newaliases'])).code).toBe(0);
     expect((await cli(['sendmail', '-bd'])).code).toBe(64);
     expect((await cli(['sendmail', '-t'], 'Subject: nobody\n\nx\n')).code).toBe(64);
+  });
+});
+
+describe('what waits', () => {
+  it('is held, let go and removed, as its trace tells', async () => {
+    expect((await cli(['sendmail', '-f', 'ann@example.com', 'x@down.test', 'nobody@example.com'], 'Subject: x\n\nx\n')).code).toBe(0);
+    await expect
+      .poll(() => cli(['mailq']), { timeout: 20_000, interval: 200 })
+      .toMatchObject({
+        out: expect.stringMatching(/Connection refused/) as string,
+      });
+    const id = /^\w+(?= )/m.exec((await cli(['queue', 'list'])).out.replace(/^-.*$/m, ''))![0];
+    expect((await cli(['queue', 'hold', id])).code).toBe(0);
+    expect((await cli(['mailq'])).out).toContain(`${id}!`);
+    expect((await cli(['queue', 'flush', id])).code).toBe(1);
+    expect((await cli(['queue', 'release', 'x@down.test'])).out).toBe('1 message\n');
+    expect((await cli(['queue', 'rm', id])).code).toBe(0);
+    expect((await cli(['queue', 'rm', id])).code).toBe(1);
+    const { out } = await cli(['trace', id]);
+    expect(out).toMatch(
+      / queued from=ann@example\.com [\s\S]* protocol=local [\s\S]* deferred [\s\S]* held uid=[\s\S]* released uid=[\s\S]* removed uid=/,
+    );
+    // What went on under another id belongs to it.
+    expect(out).toMatch(/ queued_as=(\w+)[\s\S]* \1 failed address=nobody@example\.com/);
   });
 });
 

@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import { splitAddress } from '../../mail/address.ts';
-import { openQueueAdmin } from '../../queue/admin.ts';
+import { openQueueAdmin, type QueueAdmin } from '../../queue/admin.ts';
 import type { QueueEngine } from '../../queue/engine.ts';
 import { allQueued, describeQueued, formatListing, type Listed } from '../../queue/listing.ts';
 import type { Cli, CommandFile } from '../command.ts';
 import { Exit, exitCodes } from '../exit.ts';
 
 /** Runs `work` on the queue; `none` where there is no queue yet. */
-export function withQueue<T>(cli: Cli, none: T, work: (engine: QueueEngine) => T): T {
+export function withQueue<T>(cli: Cli, none: T, work: (engine: QueueEngine, admin: QueueAdmin) => T): T {
   const admin = openQueueAdmin(join(cli.config().config.data_dir, 'queue'));
   if (admin === null) return none;
   try {
-    return work(admin.engine);
+    return work(admin.engine, admin);
   } finally {
     admin.close();
   }
@@ -21,11 +21,13 @@ export function listQueue(cli: Cli): Listed[] {
   return withQueue(cli, [], (engine) => [...allQueued(engine)].map(describeQueued));
 }
 
-/** ID of one message, `ALL`, or an address: all that is queued from or for it. */
-function each(cli: Cli, which: string, work: (engine: QueueEngine, id: string) => number | boolean): void {
-  const count = withQueue(cli, 0, (engine) => {
+/** @param which ID of one message, `ALL`, or an address: all that is queued from or for it; @param done what the trace says of them */
+function each(cli: Cli, which: string, done: string, work: (engine: QueueEngine, id: string) => number | boolean): void {
+  const count = withQueue(cli, 0, (engine, admin) => {
     const ids = which === 'ALL' || splitAddress(which) !== null ? matching(engine, which) : [which.toUpperCase()];
-    return engine.commit(() => ids.reduce((sum, id) => sum + (Number(work(engine, id)) > 0 ? 1 : 0), 0));
+    const changed = engine.commit(() => ids.filter((id) => Number(work(engine, id)) > 0));
+    if (changed.length > 0) admin.note(done, changed, process.getuid?.() ?? null);
+    return changed.length;
   });
   if (count === 0) throw new Exit(exitCodes.no, `no queued message ${which}, or nothing to do`);
   cli.print({ messages: count }, `${count} message${count === 1 ? '' : 's'}`);
@@ -84,13 +86,13 @@ export const queue: CommandFile = (program, cli) => {
   group
     .command('hold <id>')
     .description('keep a message from being tried; ALL, or an address, for several')
-    .action((id: string) => each(cli, id, (engine, one) => engine.hold(one)));
+    .action((id: string) => each(cli, id, 'held', (engine, one) => engine.hold(one)));
   group
     .command('release <id>')
     .description('let a held message go; ALL or an address for several')
-    .action((id: string) => each(cli, id, (engine, one) => engine.release(one)));
+    .action((id: string) => each(cli, id, 'released', (engine, one) => engine.release(one)));
   group
     .command('rm <id>')
     .description('forget a message, telling nobody; ALL or an address for several')
-    .action((id: string) => each(cli, id, (engine, one) => engine.remove(one)));
+    .action((id: string) => each(cli, id, 'removed', (engine, one) => engine.remove(one)));
 };

@@ -52,7 +52,7 @@ export function openTrace(dir: string) {
       });
     },
 
-    /** What happened to every message that a queue id, a Message-ID or an address has to do with; bounces of them as well. In order of time. */
+    /** What happened to every message that a queue id, a Message-ID or an address has to do with; bounces of them as well, and what went on under another id. In order of time. */
     find(what: string) {
       const key = what.toLowerCase();
       const ids = new Set([what.toUpperCase(), ...byKey.all(key, mostIds), ...byKey.all(`<${key}>`, mostIds)]);
@@ -61,7 +61,7 @@ export function openTrace(dir: string) {
         for (const row of byId.all(id)) {
           const fields = JSON.parse(row.fields) as Record<string, unknown>;
           events.push({ at: row.at, queue_id: row.queue_id, msg: row.msg, fields });
-          if (typeof fields.dsn === 'string' && ids.size < mostIds) ids.add(fields.dsn);
+          for (const next of [fields.dsn, fields.queued_as]) if (typeof next === 'string' && ids.size < mostIds) ids.add(next);
         }
       }
       return events.sort((a, b) => a.at - b.at);
