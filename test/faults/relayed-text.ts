@@ -29,7 +29,29 @@ async function relayedText(messages: number): Promise<string> {
   });
   const random = seeded(3);
   const wrong: string[] = [];
-  const count = { texts: messages, sendmail: 0, bySmtp: 0, refused: 0, fetched: 0, out: 0, bareOut: 0, commandsInjected: 0 };
+  const count = {
+    texts: messages,
+    sendmail: 0,
+    bySmtp: 0,
+    refused: 0,
+    appended: 0,
+    fetched: 0,
+    resent: 0,
+    out: 0,
+    bareOut: 0,
+    commandsInjected: 0,
+  };
+  const texts: string[] = [];
+  /** To an alias that leads elsewhere. */
+  const forward = async (text: string): Promise<string> => {
+    const talk = await SmtpTalk.to(server.ports.SMTP);
+    await talk.reply();
+    for (const line of ['EHLO c', 'MAIL FROM:<ann@example.com>', 'RCPT TO:<forward@example.com>']) await talk.say(line);
+    talk.write(`BDAT ${text.length} LAST\r\n${text}`);
+    const reply = await talk.reply();
+    talk.close();
+    return reply;
+  };
   try {
     const directory = openDirectory({
       file: join(server.dir, 'data/directory.sqlite'),
@@ -55,22 +77,24 @@ async function relayedText(messages: number): Promise<string> {
       }
       // In the Maildir, by somebody else.
       appendFileSync(join(maildir, 'new', `17000000${i}.M1P1.x`), Buffer.from(text, 'latin1'));
+      texts.push(text);
       // By SMTP to an alias that leads elsewhere, in chunks, which need no dots; what is not taken is refused.
       const crlf = Math.floor(random() * 2) === 0 ? text.replace(/\r\n|\r|\n/g, '\r\n') : text;
-      const talk = await SmtpTalk.to(server.ports.SMTP);
-      await talk.reply();
-      for (const line of ['EHLO c', 'MAIL FROM:<ann@example.com>', 'RCPT TO:<forward@example.com>']) await talk.say(line);
-      talk.write(`BDAT ${crlf.length} LAST\r\n${crlf}`);
-      const reply = await talk.reply();
+      const reply = await forward(crlf);
       if (reply.startsWith('250')) count.bySmtp++;
       else if (reply.startsWith('5')) count.refused++;
       else wrong.push(`BDAT: ${reply}`);
-      talk.close();
     }
-    // What lies in the Maildir comes out by IMAP as literals, whose length says where they end.
+    // By APPEND, as text and as binary data, octets as they are.
     const client = await ImapClient.connect(server.ports.IMAP);
     await client.line();
     await client.ok('LOGIN ann@example.com secret');
+    for (const [i, text] of texts.entries()) {
+      const said = (await client.command(`APPEND INBOX ${i % 2 === 0 ? '' : '~'}{${text.length}+}\r\n${text}`)).at(-1)!;
+      if (said.startsWith('OK')) count.appended++;
+      else wrong.push(`APPEND: ${said}`);
+    }
+    // What lies in the Maildir comes out by IMAP as literals, whose length says where they end.
     await client.ok('SELECT INBOX');
     const all = await client.ok('FETCH 1:* (RFC822.SIZE BODY.PEEK[])');
     for (const one of all) {
@@ -78,9 +102,15 @@ async function relayedText(messages: number): Promise<string> {
       if (size === undefined) continue;
       count.fetched++;
       if (size !== length || /(?<!\r)\n/.test(one)) wrong.push(`fetched with a bare LF or another size: ${size} ${length}`);
+      // What a client got it hands on to another server.
+      const text = one.slice(one.indexOf('}\r\n') + 3).slice(0, Number(length));
+      const reply = await forward(text);
+      if (reply.startsWith('250')) count.resent++;
+      else if (reply.startsWith('5') && /\r(?!\n)/.test(text)) count.refused++;
+      else wrong.push(`sent again: ${reply}`);
     }
     client.close();
-    const wanted = count.sendmail + count.bySmtp;
+    const wanted = count.sendmail + count.bySmtp + count.resent;
     for (let i = 0; i < 200 && sink.received.length < wanted; i++) await sleep(50);
     count.out = sink.received.length;
     if (count.out !== wanted) wrong.push(`${count.out} of ${wanted} went out`);
