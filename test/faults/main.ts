@@ -14,6 +14,7 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     workers: { type: 'string', default: '2' },
     list: { type: 'boolean' },
+    help: { type: 'boolean' },
     markdown: { type: 'boolean', default: false },
   },
 });
@@ -22,6 +23,24 @@ const starts = values.only?.split(',').filter((start) => start !== '') ?? [''];
 const wanted = faultTests.filter(({ name }) =>
   starts.some((start) => name === start || (name.startsWith(start) && !faultTests.some((one) => one.name === start))),
 );
+if (values.help === true) {
+  console.log(
+    [
+      'npm run faults [-- --long] [-- --only NAME[,NAME…]] [-- --rounds N] [-- --workers N] [-- --markdown]',
+      '',
+      'Runs the built server, breaks things and counts what was lost; docs/reliability.md says what each test does and how to read it.',
+      '  --long      larger: kills, cut points, mutations, seconds',
+      '  --only      these alone; a beginning of a name stands for all that begin so',
+      '  --rounds    another number of kills, mutations, seconds or clients',
+      '  --workers   processes of the server, where a test does not ask for its own number',
+      '  --markdown  the table of docs/reliability.md',
+      '  --list      names, in the order in which they run:',
+      '',
+      ...faultTests.map(({ name }) => `  ${name}`),
+    ].join('\n'),
+  );
+  process.exit(0);
+}
 if (values.list === true) {
   for (const { name } of wanted) console.log(name);
   process.exit(0);
