@@ -142,6 +142,8 @@ async function expunge(session: Session, { observer }: Scene, { a, b, c }: Numbe
   const named = session.kind.uidOnly || a % 3 === 0 ? ascending([b, c, a].map((n) => pick([0, ...box.uids()], n)).filter(Boolean)) : null;
   if (named?.length === 0) return;
   const text = named === null ? 'EXPUNGE' : `UID EXPUNGE ${named.join(',')}`;
+  // What it is told meanwhile counts, too.
+  if (session.kind.notify) await session.hears();
   const known = named === null ? null : new Set((await session.learn()).messages.map(({ uid }) => uid));
   const answer = await session.command(text);
   if (session.readOnly) return mustBe(answer, /^NO/, text);
