@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { commands } from '../../src/imap/commands/index.ts';
+import { fetchItemRows } from '../../src/imap/items/index.ts';
 import type { ListenerName } from '../../src/index.ts';
 import { addAccounts, settingsIn, spawnServer, startTestServer, temporaryFolder } from '../support/server.ts';
 import { inDomain, layOutMessages, type Place, parseTranscript, runTranscript, type Transcript } from '../support/transcript.ts';
@@ -25,6 +27,19 @@ for (const folder of ['smtp', 'imap', 'pop3', 'http'] as const) {
     }
   });
 }
+
+it('every command and FETCH item of IMAP is in a dialogue, so nothing is announced that was never tried', () => {
+  const dir = join(import.meta.dirname, 'imap');
+  const said = readdirSync(dir).flatMap((name) => {
+    const { steps } = parseTranscript(readFileSync(join(dir, name), 'utf8'));
+    return steps.flatMap(({ side, text }) => (side === 'C' ? [text.replace(/^\S+ /, '')] : []));
+  });
+  const isSaid = (name: string): boolean => said.some((text) => text === name || text.startsWith(`${name} `));
+  expect([...commands.keys()].filter((name) => !isSaid(name))).toEqual([]);
+  const items = said.filter((text) => /^(?:UID )?FETCH /.test(text)).join('\n');
+  const isFetched = (name: string): boolean => new RegExp(`[ (]${name.replaceAll('.', '\\.')}(?=[\\s)[<])`).test(`${items}\n`);
+  expect(fetchItemRows.filter(({ name }) => !isFetched(name)).map(({ name }) => name)).toEqual([]);
+});
 
 /** A running server and where it keeps its accounts. */
 interface Running {
