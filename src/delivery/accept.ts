@@ -119,6 +119,18 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       const mail = begin(id, envelope, message, hop, facts);
       const { local, remote, paths } = await plan(envelope.forwardPaths, directory, facts.deliveredTo, known);
 
+      if ((envelope.releaseAt ?? 0) > clock.now()) {
+        const leads = paths.map((lead) => (typeof lead === 'string' ? lead : null));
+        const recipients = [
+          ...[...remote.values()].map((path) => ({ ...path, transport: 'relay' as const })),
+          ...[...local.values()].map((target) => ({ ...ownPath(target), transport: 'local' as const })),
+        ];
+        // Who leads nowhere was refused at RCPT, but for what changed since.
+        if (leads.some((fault) => fault !== null) || recipients.length === 0) return results(envelope, leads);
+        await enqueue(mail, id, recipients);
+        return results(envelope, leads);
+      }
+
       // The queue first: once it has what goes elsewhere, nothing that follows can lose it.
       if (remote.size > 0) {
         await enqueue(

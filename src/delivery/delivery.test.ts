@@ -100,6 +100,24 @@ describe('delivery', () => {
     expect(queue.mail[0]!.text).toMatch(/^Received: .*\n\tby .*;\n\t.*\nSubject: x\n\nhello\n$/);
   });
 
+  it('queues all, mailboxes of ours as well, of what is to be released later', async () => {
+    const to = ['user1@example.com', 'x@remote.example'];
+    const later = { ...envelope(to), releaseAt: clock.now() + 1 };
+    const submit = (what: Envelope) => delivery.accept('A1' as QueueId, what, stagedBytes(Buffer.from('Subject: x\n\n')), hop);
+    expect((await submit(later)).map(({ fault }) => fault)).toEqual([null, null]);
+    expect(stored()).toEqual([]);
+    expect(queued()).toEqual([['relay x@remote.example', 'local user1@example.com']]);
+    // Nothing is kept of what is refused.
+    expect(
+      (await submit({ ...later, ...envelope(['nobody@example.com', 'user1@example.com']), releaseAt: later.releaseAt })).map(
+        ({ fault }) => fault,
+      ),
+    ).toEqual(['noSuchUser', null]);
+    expect(queued()).toHaveLength(1);
+    await submit({ ...later, releaseAt: clock.now() });
+    expect(stored()).toEqual(['user1@example.com']);
+  });
+
   it('logs one line for each mailbox', async () => {
     await accept(['user1@example.com', 'x@remote.example'], 'Message-ID:\n <id@b.example>\n\n');
     expect(logged.map(({ queue_id, message_id, address, result }) => [queue_id, message_id, address, result])).toEqual([

@@ -25,4 +25,6 @@ export interface Envelope {
   readonly envid?: string;
   /** RFC 8689 */
   readonly requireTls: boolean;
+  /** Nothing is delivered before; milliseconds since 1970. RFC 4865 */
+  readonly releaseAt?: number;
 }

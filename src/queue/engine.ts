@@ -23,6 +23,8 @@ export interface NewRows {
     readonly destination: string;
     readonly recipients: readonly Pick<RecipientRow, 'local_part' | 'domain' | 'original' | 'orcpt' | 'notify'>[];
   }[];
+  /** When it may be tried first; after `created` where its sender wants it so. */
+  readonly due: number;
   readonly expires: number;
   readonly warnAt: number | null;
 }
@@ -174,6 +176,7 @@ export class QueueEngine {
     const begun: LeasedJob[] = [];
     for (const [index, { transport, destination, recipients }] of rows.jobs.entries()) {
       const isLeased =
+        rows.due <= rows.message.created &&
         lease?.destinations.includes(destination) === true &&
         this.#destination.get(destination) === undefined &&
         !this.#job.readyAt(destination);
@@ -182,7 +185,8 @@ export class QueueEngine {
         transport,
         destination,
         sender,
-        due: rows.message.created,
+        state: rows.due > rows.message.created ? (waiting as JobRow['state']) : ready,
+        due: rows.due,
         expires: rows.expires,
         warn_at: rows.warnAt,
         cost: recipients.length,

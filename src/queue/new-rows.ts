@@ -28,6 +28,7 @@ export function newRows(
       notify: notifyText(recipient.notify),
     });
   }
+  const from = Math.max(now, envelope.releaseAt ?? 0);
   const lifetime = envelope.reversePath === null ? settings.bounceQueueLifetime : settings.maxQueueLifetime;
   return {
     message: {
@@ -43,8 +44,9 @@ export function newRows(
       sender: mail.sender,
     },
     jobs: [...jobs.values()],
-    expires: now + lifetime,
-    warnAt: settings.delayWarningTime > 0 && envelope.reversePath !== null ? now + settings.delayWarningTime : null,
+    due: from,
+    expires: from + lifetime,
+    warnAt: settings.delayWarningTime > 0 && envelope.reversePath !== null ? from + settings.delayWarningTime : null,
   };
 }
 

@@ -118,7 +118,10 @@ async function put(
   source: ReturnType<typeof spoolSource>,
   size: number,
 ): Promise<number> {
-  const destinations = taker === null ? [] : rows.jobs.flatMap(({ destination }) => (taker.reserve(destination) ? [destination] : []));
+  const destinations =
+    taker === null || rows.due > rows.message.created
+      ? []
+      : rows.jobs.flatMap(({ destination }) => (taker.reserve(destination) ? [destination] : []));
   const isShort = source.file === null && source.bytes.length <= copyLimit;
   try {
     const ask = { rows, source, lease: destinations.length === 0 ? null : { owner, destinations } };

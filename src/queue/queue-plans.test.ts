@@ -46,6 +46,7 @@ function fill(from: number, count: number): void {
               recipients: [{ local_part: `u${i}`, domain: `d${i % 1000}.test`, original: `u${i}@d`, orcpt: null, notify: null }],
             },
           ],
+          due: 1000,
           expires: 1e15,
           warnAt: 1e14,
         },

@@ -107,6 +107,40 @@ describe('queue', () => {
     expect(await q.stats()).toMatchObject({ messages: 0, jobs: {} });
   });
 
+  it('keeps mail that is submitted for later until then, whatever is flushed meanwhile', async () => {
+    const q = queue();
+    const r = runner(q);
+    await r.idle();
+    const plain = mail(q, ['bob@there.test']);
+    await q.enqueue({ ...plain, envelope: { ...plain.envelope, releaseAt: now + 3 * hour } });
+    const past = mail(q, ['eve@there.test']);
+    await q.enqueue({ ...past, envelope: { ...past.envelope, releaseAt: now - hour } });
+    await r.idle();
+    await q.flush();
+    await q.flushDomain('there.test');
+    await r.idle();
+    expect(tried).toEqual(['eve@there.test']);
+    // Its time begins when it is released.
+    now += 3 * hour - 1;
+    await r.sweep();
+    await r.idle();
+    expect(notices).toEqual([]);
+    expect(tried).toEqual(['eve@there.test']);
+    now += 1;
+    answers.set('bob@there.test', later);
+    await r.idle();
+    expect(tried).toEqual(['eve@there.test', 'bob@there.test']);
+    now += 4 * hour + 1;
+    await r.sweep();
+    expect(notices.flatMap(({ recipients }) => recipients.map(({ notice }) => notice))).toEqual(['delayed']);
+
+    const other = mail(q, ['joe@other.test']);
+    await q.enqueue({ ...other, envelope: { ...other.envelope, releaseAt: now + hour } });
+    expect(await q.flush(other.id)).toBe(1);
+    await r.idle();
+    expect(tried).toContain('joe@other.test');
+  });
+
   it('begins with new mail at once, but not before mail that waits, nor where nobody answers', async () => {
     const q = queue();
     const r = runner(q);

@@ -1,5 +1,8 @@
 import type { SmtpExtension } from './command.ts';
 
+/** How far ahead mail may be submitted. Milliseconds. */
+export const longestHold = 30 * 86_400_000;
+
 /** In the order in which EHLO lists them. RFC 5321 4.1.1.1 */
 export const extensions: readonly SmtpExtension[] = [
   /** RFC 2920 */
@@ -30,6 +33,14 @@ export const extensions: readonly SmtpExtension[] = [
   { keyword: ({ connection }) => (connection.secure ? 'REQUIRETLS' : null) },
   /** RFC 3030 */
   { keyword: () => 'CHUNKING' },
+  /** RFC 4865 4, for submission only */
+  {
+    keyword({ role, deps }) {
+      if (!role.authRequired) return null;
+      const latest = new Date(deps.clock.now() + longestHold).toISOString().replace(/\.\d+/, '');
+      return `FUTURERELEASE ${longestHold / 1000} ${latest}`;
+    },
+  },
   /** RFC 9422 */
   { keyword: ({ settings }) => `LIMITS RCPTMAX=${settings.recipientLimit}` },
   /** Postfix's XCLIENT_README */

@@ -23,7 +23,7 @@ export interface JobRow {
   readonly lease_token: number;
 }
 
-type NewJob = Pick<JobRow, 'message_id' | 'transport' | 'destination' | 'sender' | 'due' | 'expires' | 'warn_at'> & {
+type NewJob = Pick<JobRow, 'message_id' | 'transport' | 'destination' | 'sender' | 'state' | 'due' | 'expires' | 'warn_at'> & {
   readonly cost: number;
 };
 
@@ -39,7 +39,7 @@ const turn = (destination: string, sender: string): string => `
 export function jobTable(db: Database) {
   const insert = db.prepare<NewJob>(`
     INSERT INTO job (message_id, transport, destination, sender, state, rank, due, expires, warn_at)
-    VALUES (:message_id, :transport, :destination, :sender, 0, :cost + ${turn(':destination', ':sender')}, :due, :expires, :warn_at)`);
+    VALUES (:message_id, :transport, :destination, :sender, :state, :cost + ${turn(':destination', ':sender')}, :due, :expires, :warn_at)`);
   const insertLeased = db.prepare<NewJob & { owner: string }>(`
     INSERT INTO job (message_id, transport, destination, sender, state, rank, due, expires, warn_at, lease_owner, lease_token)
     VALUES (:message_id, :transport, :destination, :sender, 2, 0, :due, :expires, :warn_at, :owner, 1)`);
@@ -75,8 +75,9 @@ export function jobTable(db: Database) {
   const hold = db.prepare<[string]>('UPDATE job SET state = 3 WHERE message_id = ? AND state IN (0, 1)');
   const release = db.prepare<[string]>('UPDATE job SET state = 1, due = 0 WHERE message_id = ? AND state = 3');
   const flush = db.prepare<[string]>('UPDATE job SET due = 0 WHERE message_id = ? AND state = 1');
-  const flushAll = db.prepare('UPDATE job SET due = 0 WHERE state = 1');
-  const flushDestination = db.prepare<[string]>('UPDATE job SET due = 0 WHERE state = 1 AND destination = ?');
+  // What was never tried waits because its sender wants it so. RFC 4865
+  const flushAll = db.prepare('UPDATE job SET due = 0 WHERE state = 1 AND attempts > 0');
+  const flushDestination = db.prepare<[string]>('UPDATE job SET due = 0 WHERE state = 1 AND attempts > 0 AND destination = ?');
   const active = db.prepare<[string], number>('SELECT count(*) FROM job WHERE message_id = ? AND state IN (0, 2)').pluck();
   const counts = db.prepare<[], { state: number; jobs: number }>('SELECT state, count(*) AS jobs FROM job GROUP BY state');
   // Each counts in an index of its state alone.

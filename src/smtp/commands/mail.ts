@@ -3,6 +3,7 @@ import type { Envelope } from '../../mail/envelope.ts';
 import { Fault } from '../../mail/fault.ts';
 import type { Reply } from '../../mail/reply.ts';
 import type { SmtpCommand } from '../command.ts';
+import { longestHold } from '../extensions.ts';
 import { smtpReplies } from '../faults.ts';
 import { esmtpParameters } from '../grammar/parameters.ts';
 import { needsUtf8, path } from '../grammar/path.ts';
@@ -10,7 +11,7 @@ import { decodeXtext } from '../grammar/xtext.ts';
 import type { SmtpSession } from '../session.ts';
 import { begin } from '../transaction.ts';
 
-type Options = { -readonly [K in keyof Pick<Envelope, 'body' | 'smtputf8' | 'ret' | 'envid' | 'requireTls'>]: Envelope[K] };
+type Options = { -readonly [K in keyof Pick<Envelope, 'body' | 'smtputf8' | 'ret' | 'envid' | 'requireTls' | 'releaseAt'>]: Envelope[K] };
 
 const badSize: Reply = { code: 501, detail: '5.4', text: 'Bad message size syntax' };
 const tooBig: Reply = { code: 552, detail: '3.4', text: 'Message size exceeds fixed limit' };
@@ -117,11 +118,31 @@ const parameters: Readonly<Record<string, Parameter>> = {
     return null;
   },
 
+  /** Seconds from now. RFC 4865 5 */
+  HOLDFOR(value, options, session) {
+    return holdUntil(value !== null && /^\d{1,9}$/.test(value) ? session.deps.clock.now() + Number(value) * 1000 : null, options, session);
+  },
+
+  /** A moment, as RFC 3339 writes it; one that has passed is now. RFC 4865 5 */
+  HOLDUNTIL(value, options, session) {
+    const isDate = value !== null && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(value);
+    return holdUntil(isDate ? Date.parse(value) : null, options, session);
+  },
+
   /** Whom a submitter vouches for; read and not passed on. RFC 4954 5 */
   AUTH(value) {
     return value === null || decoded(value) === null ? { code: 501, detail: '5.4', text: 'Bad AUTH parameter syntax' } : null;
   },
 };
+
+function holdUntil(time: number | null, options: Options, { role, deps }: SmtpSession): Reply | null {
+  if (!role.authRequired) return { code: 555, detail: '5.4', text: 'Unsupported option: mail is held for submitters only' };
+  if (time === null || Number.isNaN(time)) return { code: 501, detail: '5.4', text: 'Syntax: HOLDFOR=seconds or HOLDUNTIL=date-time' };
+  if (options.releaseAt !== undefined) return { code: 501, detail: '5.4', text: 'Either HOLDFOR or HOLDUNTIL, once' };
+  if (time > deps.clock.now() + longestHold) return { code: 501, detail: '5.4', text: 'Mail is not held for so long' };
+  options.releaseAt = time;
+  return null;
+}
 
 function decoded(value: string): string | null {
   try {
