@@ -74,6 +74,15 @@ function syncWhereAllowed(dir: string): void {
   }
 }
 
+/** Messages that nobody has taken yet: the server does at once, or at its next start. 0 for who may not look. */
+export function inMaildrop(dir: string): number {
+  try {
+    return readdirSync(dir).filter((file) => name.test(file)).length;
+  } catch {
+    return 0;
+  }
+}
+
 export interface PickupDeps {
   readonly log: Log;
   /** Takes the message over, durably. @throws Fault: tried again later, but for `syntax`, `tooBig` and `tooMany` */

@@ -33,6 +33,8 @@ export const extensions: readonly SmtpExtension[] = [
   { keyword: ({ connection }) => (connection.secure ? 'REQUIRETLS' : null) },
   /** RFC 3030 */
   { keyword: () => 'CHUNKING' },
+  /** RFC 5321 4.1.1.8 */
+  { keyword: () => 'HELP' },
   /** RFC 4865 4, for submission only */
   {
     keyword({ role, deps }) {

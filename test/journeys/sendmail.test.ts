@@ -116,6 +116,7 @@ describe('sendmail without a server', () => {
     await server.server.close(500);
     expect((await cli(['sendmail', 'ann@example.com'], 'Subject: later\n\nx\n')).code).toBe(0);
     expect(readdirSync(join(env.POSTCOTE_DATA_DIR!, 'maildrop')).filter((name) => name.endsWith('.mail'))).toHaveLength(1);
+    expect((await cli(['mailq'])).out).toBe('1 more left by sendmail for the server to take.\n');
     const again = await start({ settings: { ...server.settings }, accounts: {} });
     expect((await inbox('ann', 1))[0]).toContain('Subject: later');
     await again.close();

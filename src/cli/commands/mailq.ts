@@ -1,6 +1,5 @@
-import { formatListing } from '../../queue/listing.ts';
 import type { CommandFile } from '../command.ts';
-import { listQueue } from './queue.ts';
+import { printQueue } from './queue.ts';
 
 /** Sendmail's name for `queue list`. */
 export const mailq: CommandFile = (program, cli) => {
@@ -9,8 +8,5 @@ export const mailq: CommandFile = (program, cli) => {
     .description('same as queue list')
     .allowUnknownOption()
     .allowExcessArguments()
-    .action(() => {
-      const listed = listQueue(cli);
-      cli.print(listed, formatListing(listed));
-    });
+    .action(() => printQueue(cli));
 };

@@ -3,6 +3,8 @@ import { splitAddress } from '../../mail/address.ts';
 import { openQueueAdmin, type QueueAdmin } from '../../queue/admin.ts';
 import type { QueueEngine } from '../../queue/engine.ts';
 import { allQueued, describeQueued, formatListing, type Listed } from '../../queue/listing.ts';
+import { inMaildrop } from '../../queue/maildrop.ts';
+import { maildropDir } from '../../server/local-submission.ts';
 import type { Cli, CommandFile } from '../command.ts';
 import { Exit, exitCodes } from '../exit.ts';
 
@@ -17,8 +19,16 @@ export function withQueue<T>(cli: Cli, none: T, work: (engine: QueueEngine, admi
   }
 }
 
-export function listQueue(cli: Cli): Listed[] {
+function listQueue(cli: Cli): Listed[] {
   return withQueue(cli, [], (engine) => [...allQueued(engine)].map(describeQueued));
+}
+
+/** The queue as `mailq` shows it, and how much `sendmail` left that no server has taken. */
+export function printQueue(cli: Cli): void {
+  const listed = listQueue(cli);
+  const dropped = inMaildrop(maildropDir(cli.config().config));
+  const more = dropped === 0 ? [] : [`${dropped} more left by sendmail for the server to take.`];
+  cli.print(listed, [...(listed.length === 0 && dropped > 0 ? [] : [formatListing(listed)]), ...more]);
 }
 
 /** @param which ID of one message, `ALL`, or an address: all that is queued from or for it; @param done what the trace says of them */
@@ -50,10 +60,7 @@ export const queue: CommandFile = (program, cli) => {
   group
     .command('list')
     .description('all of it, oldest first')
-    .action(() => {
-      const listed = listQueue(cli);
-      cli.print(listed, formatListing(listed));
-    });
+    .action(() => printQueue(cli));
 
   group
     .command('show <id>')

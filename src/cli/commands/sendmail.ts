@@ -8,14 +8,13 @@ import { encodeWords } from '../../mail/header/words.ts';
 import { LfWriter } from '../../mail/line-ends.ts';
 import { HeaderGuard } from '../../mail/message-fixups.ts';
 import { formatDropped } from '../../queue/dropped.ts';
-import { formatListing } from '../../queue/listing.ts';
 import { dropMail, makeMaildrop } from '../../queue/maildrop.ts';
 import type { Cli, CommandFile } from '../command.ts';
 import { Exit, exitCodes } from '../exit.ts';
 import { type SendmailOptions, sendmailOptions } from '../sendmail-options.ts';
 import { submitBySmtp } from '../submit-by-smtp.ts';
 import { checkAliases } from './newaliases.ts';
-import { listQueue, withQueue } from './queue.ts';
+import { printQueue, withQueue } from './queue.ts';
 
 /** What everyone's `mail` command runs. The message is left in the maildrop, durably; the server takes it from there, now or when it is started. */
 export const sendmail: CommandFile = (program, cli) => {
@@ -26,8 +25,7 @@ export const sendmail: CommandFile = (program, cli) => {
     .action(async (words: string[]) => {
       const options = sendmailOptions(words);
       if (options.mode === 'mailq') {
-        const listed = listQueue(cli);
-        cli.print(listed, formatListing(listed));
+        printQueue(cli);
       } else if (options.mode === 'flush') withQueue(cli, 0, (engine) => engine.commit(() => engine.flush(null)));
       else if (options.mode === 'send') await send(cli, options);
       else if (options.mode === 'newaliases') checkAliases(cli);
