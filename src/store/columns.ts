@@ -31,14 +31,18 @@ function sorted({ uids, flags, modseqs }: Columns): Columns {
       modseqs: Float64Array.from(order, (i) => modseqs[i]!),
     };
   }
-  const keys = Float64Array.from(uids, (uid, i) => uid * place + i).sort();
-  const result = { uids: new Uint32Array(keys.length), flags: new Uint32Array(keys.length), modseqs: new Float64Array(keys.length) };
-  keys.forEach((key, to) => {
-    const from = key % place;
-    result.uids[to] = uids[from]!;
+  const size = uids.length;
+  const keys = new Float64Array(size);
+  for (let from = 0; from < size; from++) keys[from] = uids[from]! * place + from;
+  keys.sort();
+  const result = { uids: new Uint32Array(size), flags: new Uint32Array(size), modseqs: new Float64Array(size) };
+  for (let to = 0; to < size; to++) {
+    const uid = Math.floor(keys[to]! / place);
+    const from = keys[to]! - uid * place;
+    result.uids[to] = uid;
     result.flags[to] = flags[from]!;
     result.modseqs[to] = modseqs[from]!;
-  });
+  }
   return result;
 }
 

@@ -84,6 +84,11 @@ class MaildirStore implements MailStore {
       entry = Object.assign(fresh, { account: made });
       this.#entries.set(account.home, entry);
       entry.opening = this.#threads.call(account, 'open', {});
+      // Whoever opens it reads next, and was only just told that it may.
+      void entry.opening.then(
+        () => setImmediate(() => this.#prepare(fresh)),
+        () => {},
+      );
     }
     entry.uses++;
     try {
@@ -114,6 +119,16 @@ class MaildirStore implements MailStore {
     this.#entries.clear();
     await this.#threads.close();
     await this.#ballast.close();
+  }
+
+  /** Has the connection and the first statements made before they are asked for. */
+  #prepare(entry: Entry): void {
+    if (entry.uses === 0 || this.#entries.get(entry.account.account.home) !== entry) return;
+    try {
+      entry.account.find('INBOX');
+    } catch {
+      // Who needs it hears of it.
+    }
   }
 
   #reader(entry: Entry): Reader {
