@@ -8,7 +8,7 @@ import { journalOwners, readJournal, removeJournal } from './outcome-journal.ts'
 import { isAlive } from './process-alive.ts';
 import type { QueueId } from './queue.ts';
 import type { Spool } from './spool.ts';
-import { destinationTable } from './tables/destination.ts';
+import { type DestinationRow, destinationTable } from './tables/destination.ts';
 import { held, type JobRow, jobTable, leased, ready, waiting } from './tables/job.ts';
 import { envelopeOf, type MessageRow, messageTable } from './tables/message.ts';
 import { type Notice, type RecipientRow, recipientOf, recipientTable } from './tables/recipient.ts';
@@ -43,6 +43,15 @@ export interface LeasedJob {
   readonly index: number;
   /** In order. */
   readonly recipients: readonly number[];
+}
+
+/** All that is known of a message. */
+export interface Whole {
+  readonly message: MessageRow;
+  readonly jobs: readonly JobRow[];
+  readonly recipients: readonly RecipientRow[];
+  /** Destinations that its jobs, ready as they are, wait for. */
+  readonly blocks: readonly DestinationRow[];
 }
 
 export interface Claim {
@@ -417,17 +426,19 @@ export class QueueEngine {
     return true;
   }
 
-  list(after: string, limit: number): { message: MessageRow; jobs: JobRow[]; recipients: RecipientRow[] }[] {
+  list(after: string, limit: number): Whole[] {
     return this.#message.list(after, limit).map((message) => this.#whole(message));
   }
 
-  show(id: string): { message: MessageRow; jobs: JobRow[]; recipients: RecipientRow[] } | null {
+  show(id: string): Whole | null {
     const message = this.#message.get(id);
     return message === undefined ? null : this.#whole(message);
   }
 
-  #whole(message: MessageRow): { message: MessageRow; jobs: JobRow[]; recipients: RecipientRow[] } {
-    return { message, jobs: this.#job.byMessage(message.id), recipients: this.#recipient.byMessage(message.id) };
+  #whole(message: MessageRow): Whole {
+    const jobs = this.#job.byMessage(message.id);
+    const blocks = jobs.flatMap(({ state, destination }) => (state === ready ? (this.#destination.get(destination) ?? []) : []));
+    return { message, jobs, recipients: this.#recipient.byMessage(message.id), blocks };
   }
 
   /** Deliveries by state, without those that are held. */

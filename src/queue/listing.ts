@@ -7,7 +7,7 @@ export type WholeMessage = NonNullable<ReturnType<QueueEngine['show']>>;
 const states = ['ready', 'waiting', 'active', 'held'] as const;
 
 /** A queued message as `queue list --json` prints it. */
-export function describeQueued({ message, jobs, recipients }: WholeMessage) {
+export function describeQueued({ message, jobs, recipients, blocks }: WholeMessage) {
   const { reversePath } = envelopeOf(message);
   const byId = new Map(jobs.map((job) => [job.id, job]));
   return {
@@ -19,15 +19,18 @@ export function describeQueued({ message, jobs, recipients }: WholeMessage) {
     state: jobs.some((job) => job.state === 2) ? 'active' : jobs.some((job) => job.state === 3) ? 'held' : 'queued',
     recipients: recipients.map((row) => {
       const job = byId.get(row.job_id);
+      // Not tried, because others were and could not get there.
+      const block = job?.state === 0 ? blocks.find(({ name }) => name === job.destination) : undefined;
+      const next = job?.state === 1 ? job.due : block?.blocked_until;
       return {
         address: formatAddress({ localPart: row.local_part, domain: row.domain }),
         state: row.state === 'queued' && job !== undefined ? states[job.state] : row.state,
         attempts: job?.attempts ?? 0,
-        next_attempt: job === undefined || job.state !== 1 || row.state !== 'queued' ? null : new Date(job.due).toISOString(),
+        next_attempt: next === undefined || row.state !== 'queued' ? null : new Date(next).toISOString(),
         destination: job?.destination ?? null,
         transport: job?.transport ?? null,
         relay: row.relay,
-        reply: row.reply,
+        reply: row.reply ?? block?.reply ?? null,
       };
     }),
   };
