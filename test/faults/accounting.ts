@@ -182,6 +182,6 @@ export const accountingTests: readonly FaultTest[] = [
   },
   {
     name: 'kill-thread',
-    run: ({ long, rounds = long ? 200 : 30 }) => accounting({ kinds: ['thread'], rounds, clients: 20, load: 300, least: 50 }),
+    run: ({ long, rounds = long ? 200 : 30 }) => accounting({ kinds: ['thread'], rounds, clients: 20, load: 800, least: 50 }),
   },
 ];
