@@ -83,13 +83,19 @@ export class Notifier {
     this.#touched.clear();
   }
 
+  /** A command is over: what came too late for it is told now. */
+  resume(): void {
+    if (this.#selectedTouched || this.#listTouched || this.#touched.size > 0) this.#wake();
+  }
+
   #wake(): void {
-    if (this.#session.busy || this.#round !== null || this.#session.closing) return;
+    const { busy, closing, notifier } = this.#session;
+    if (busy || closing || notifier !== this || this.#round !== null) return;
     this.#round = this.#run()
       .catch((error: unknown) => this.#session.reportBug(error))
       .finally(() => {
         this.#round = null;
-        if (this.#selectedTouched || this.#listTouched || this.#touched.size > 0) this.#wake();
+        this.resume();
       });
   }
 
@@ -98,8 +104,10 @@ export class Notifier {
     const session = this.#session;
     // A command has begun meanwhile: its end tells.
     if (session.busy || session.closing || session.mail === null) return;
-    if (this.#selectedTouched && session.view !== null) await this.#tellSelected();
+    const isTouched = this.#selectedTouched;
+    // What comes while this is told is told next.
     this.#selectedTouched = false;
+    if (isTouched && session.view !== null) await this.#tellSelected();
     await this.flush();
     session.out.flush();
   }

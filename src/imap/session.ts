@@ -277,6 +277,7 @@ export class Session {
       this.busy = false;
       this.incoming = [];
       for (const message of [...messages, ...this.made.splice(0)]) await message.discard();
+      this.notifier?.resume();
     }
   }
 

@@ -28,7 +28,7 @@ export async function sendUpdates(session: Session, withExpunged: boolean): Prom
     if (touched.length + added > 0) sendKeywords(session, view);
     const changed = view.contexts.length === 0 ? [] : touched.map((at) => view.uids[at]!);
     if (touched.length > 0) await sendFlags(session, view, touched);
-    if (withExpunged) sendExpunged(session, view);
+    if (withExpunged) await sendExpunged(session, view);
     if (added > 0) session.out.untagged(`${view.count} EXISTS`);
     if (!session.rev2) {
       if (added > 0) await claimRecent(session, view);
@@ -46,13 +46,21 @@ export async function sendUpdates(session: Session, withExpunged: boolean): Prom
 }
 
 /** EXPUNGE a message, or VANISHED for all of them. RFC 7162 3.2.10 */
-export function sendExpunged(session: Session, view: View): void {
+async function sendExpunged(session: Session, view: View): Promise<void> {
   if (!view.hasGone) return;
   if (view.contexts.length > 0) removeGone(session, view, view.gone);
   const { uids, sequenceNumbers } = view.expunge();
   if (uids.length === 0) return;
-  if (session.enabled.has('QRESYNC') || session.uidOnly) session.out.untagged(`VANISHED ${formatNumbers(uids)}`);
-  else for (const n of sequenceNumbers) session.out.untagged(`${n} EXPUNGE`);
+  const { out } = session;
+  if (session.enabled.has('QRESYNC') || session.uidOnly) {
+    out.untagged(`VANISHED ${formatNumbers(uids)}`);
+    return;
+  }
+  const share = new Share();
+  for (let i = 0; i < sequenceNumbers.length; i++) {
+    if (i % 1000 === 999) await (out.drained() ?? share.next());
+    out.untagged(`${sequenceNumbers[i]} EXPUNGE`);
+  }
 }
 
 /** RFC 3501 7.3.2 */
