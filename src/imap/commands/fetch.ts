@@ -78,13 +78,15 @@ async function run({ set, items, changedSince, vanished, partial }: FetchArgumen
   }
   if (byUid && !session.uidOnly) add('UID');
   const writers = wanted.map((item) => writerOf(item, session));
-  if (changedSince !== null) await sendUpdates(session, false);
+  const marks = !view.readOnly && writers.some((writer) => writer.marksSeen) && mail.rights(view.mailbox.id).includes('s');
+  // What is seen by now, not what was when the client last heard: another may have taken the flag away.
+  if (changedSince !== null || marks) await sendUpdates(session, false);
   let places = view.places(set, byUid);
   if (changedSince !== null) places = Array.from(places).filter((at) => view.modSeqs[at]! > changedSince);
   if (partial !== null) places = pick(places, partial);
   if (vanished) await sendVanished(session, set, changedSince!);
   let marked: number[] = [];
-  if (!view.readOnly && writers.some((writer) => writer.marksSeen) && mail.rights(view.mailbox.id).includes('s')) {
+  if (marks) {
     const unseen = Array.from(places).filter((at) => (view.flags[at]! & seen) === 0 && !view.isGone(view.uids[at]!));
     if (unseen.length > 0) {
       const { rows } = await mail.store(view.mailbox.id, view.uidsOf(unseen), { op: 'add', flags: ['\\Seen'] });
