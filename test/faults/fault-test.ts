@@ -9,6 +9,8 @@ export interface FaultOptions {
   readonly long: boolean;
   /** Kills, mutations, seconds: of what the test has rounds of; its own number when absent. */
   readonly rounds?: number;
+  /** Of what is drawn at random, where the test says which it was. */
+  readonly seed?: number;
   /** Of the server, where the test leaves that open: the crowds. */
   readonly workers: number;
 }

@@ -1,6 +1,6 @@
 // Breaks things on purpose and counts: one line a test, then `N passed, N failed, N skipped`.
 //
-//     npm run faults [-- --long] [-- --only NAME[,NAME…]] [-- --rounds N] [-- --workers N] [-- --markdown]
+//     npm run faults [-- --long] [-- --only NAME[,NAME…]] [-- --rounds N] [-- --seed N] [-- --workers N] [-- --markdown]
 import { spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     long: { type: 'boolean', default: false },
     only: { type: 'string' },
     rounds: { type: 'string' },
+    seed: { type: 'string' },
     workers: { type: 'string', default: '2' },
     list: { type: 'boolean' },
     help: { type: 'boolean' },
@@ -26,12 +27,13 @@ const wanted = faultTests.filter(({ name }) =>
 if (values.help === true) {
   console.log(
     [
-      'npm run faults [-- --long] [-- --only NAME[,NAME…]] [-- --rounds N] [-- --workers N] [-- --markdown]',
+      'npm run faults [-- --long] [-- --only NAME[,NAME…]] [-- --rounds N] [-- --seed N] [-- --workers N] [-- --markdown]',
       '',
       'Runs the built server, breaks things and counts what was lost; docs/reliability.md says what each test does and how to read it.',
       '  --long      larger: kills, cut points, mutations, seconds',
       '  --only      these alone; a beginning of a name stands for all that begin so',
       '  --rounds    another number of kills, mutations, seconds or clients',
+      '  --seed      the one that views said, with the same rounds: the same again',
       '  --workers   processes of the server, where a test does not ask for its own number',
       '  --markdown  the table of docs/reliability.md',
       '  --list      names, in the order in which they run:',
@@ -65,6 +67,7 @@ for (const test of wanted) {
       long: values.long,
       workers: Number(values.workers),
       ...(values.rounds === undefined ? {} : { rounds: Number(values.rounds) }),
+      ...(values.seed === undefined ? {} : { seed: Number(values.seed) }),
     });
   } catch (error) {
     word = error instanceof Skip ? 'skipped' : 'failed';

@@ -11,8 +11,7 @@ const length = 80;
 export const viewTests: readonly FaultTest[] = [
   {
     name: 'views',
-    async run({ long, workers, rounds = long ? 130 : 20 }) {
-      const seed = Date.now() % 1_000_000;
+    async run({ long, workers, rounds = long ? 130 : 20, seed = Date.now() % 1_000_000 }) {
       const server = await faultServer({ accounts: Array.from({ length: rounds }, (_, n) => `u${n}@example.com`), workers });
       try {
         const pids = workers === 1 ? [] : server.workers();
