@@ -5,7 +5,7 @@ import { baseName, bitsOfLetters, type FileName, parseFileName, splitPath, uniqu
 import { folderStamp, isAtRest, stampTime } from '../files/stamp.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { FileRecord } from '../tables/message.ts';
-import type { AccountWriter } from './account-writer.ts';
+import { type AccountWriter, BrokenIndex } from './account-writer.ts';
 import { factsOfFile } from './content.ts';
 import { removeRow } from './flags.ts';
 import { settleAll } from './settle.ts';
@@ -277,7 +277,10 @@ function adoptFiles(writer: AccountWriter, mailbox: MailboxRecord, unknown: Comp
     const path = mailbox.folder === '' ? file : `${mailbox.folder}/${file}`;
     if (writer.messages.isOrigin(path)) continue;
     const isOurs = parsed.uidValidity === mailbox.uidValidity && parsed.uid !== null && !taken.has(parsed.uid);
-    const uid = isOurs && writer.messages.get(mailbox.id, parsed.uid!) === undefined ? parsed.uid : null;
+    const row = isOurs ? writer.messages.get(mailbox.id, parsed.uid!) : undefined;
+    // Looked up it is there, listed it was not: every look would take the file for another new message.
+    if (row?.file === file) throw new BrokenIndex(`${mailbox.name}: UID ${row.uid} is not among its rows`);
+    const uid = isOurs && row === undefined ? parsed.uid : null;
     const tombstone = uid === null ? undefined : writer.tombstones.has(mailbox.id, uid);
     if (tombstone !== undefined && tombstone.file !== null) continue;
     if (uid !== null && tombstone === undefined) {
