@@ -281,7 +281,7 @@ export class Session {
 
   leave(): void {
     // What it has seen itself, unless it was told more at the end.
-    if (this.kind.notify && this.box !== null && !this.statuses.has(this.box.name))
+    if (this.kind.notify && this.box !== null && !this.box.isGone && !this.statuses.has(this.box.name))
       this.statuses.set(this.box.name, this.view!.messages.length);
     this.box = null;
     this.view = null;
