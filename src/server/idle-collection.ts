@@ -9,7 +9,7 @@ const worthwhile = 6 << 20;
 /** Octets in use up to which one is short: some 4 ms for each million. */
 const largest = 32 << 20;
 /** Milliseconds between two collections. */
-const pause = 10_000;
+const pause = 5_000;
 
 /**
  * Has V8 give back what a wave of work left it with. It grows the space for new objects to tens of megabytes while it is busy, and

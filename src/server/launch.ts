@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
+import { heapFlags } from './heap-flags.ts';
 
 /** The newest thing we need is net.BoundSocket: ports bound before root is given up, for workers that come and go. */
 const needed = [26, 4] as const;
@@ -46,7 +47,7 @@ export async function launch(main: () => Promise<void>): Promise<void> {
     );
     process.exit(69);
   }
-  const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], {
+  const child = spawn(node, [...heapFlags, ...process.execArgv, ...process.argv.slice(1)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, POSTCOTE_LAUNCHED: '1' },
   });

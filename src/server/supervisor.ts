@@ -4,6 +4,7 @@ import { type MetricSample, mergeSamples } from '../base/metrics.ts';
 import type { TlsSettings } from '../net/tls.ts';
 import type { Config } from './config/settings.ts';
 import { StartFailure } from './failure.ts';
+import { heapFlags } from './heap-flags.ts';
 import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
 import type { BoundListener } from './sockets.ts';
 
@@ -75,6 +76,7 @@ export async function supervise({ config, tls, ticketKeys, bound, log }: Supervi
     const place = worker.number - 1;
     const fds = bound.map(({ sockets }) => (sockets[place] ?? sockets[0]!).fd());
     const child = fork(new URL(import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js', import.meta.url), [], {
+      execArgv: [...heapFlags, ...process.execArgv],
       // glibc keeps what is freed in an arena for each thread: 8 MB of a worker at rest.
       env: { MALLOC_ARENA_MAX: '2', ...process.env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds],

@@ -336,9 +336,9 @@ export class Account implements AccountStore {
 
   async append(mailbox: string, messages: readonly NewMessage[], options: AppendOptions = {}): Promise<readonly Appended[]> {
     const { request, transfer } = appendRequest(mailbox, messages, this.account.quota, options);
-    const { mailbox: id, uids, modseqs } = await this.#call('append', request, transfer);
+    const { mailbox: id, uids, modseqs, recent } = await this.#call('append', request, transfer);
     const known = this.#known(id);
-    return uids.map((uid, i) => ({ mailbox: known, uid: uid as Uid, modSeq: modseqs[i]! as ModSeq }));
+    return uids.map((uid, i) => ({ mailbox: known, uid: uid as Uid, modSeq: modseqs[i]! as ModSeq, recent }));
   }
 
   async store(id: MailboxId, uids: ArrayLike<number>, change: FlagChange, unchangedSince?: ModSeq): Promise<StoreResult> {

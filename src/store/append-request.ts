@@ -6,13 +6,14 @@ export function appendRequest(
   mailbox: string,
   messages: readonly NewMessage[],
   quota: number,
-  { autocreate = false, replaces }: AppendOptions,
+  { autocreate = false, replaces, claimRecent = false }: AppendOptions,
 ): { readonly request: AppendRequest; readonly transfer: ArrayBuffer[] } {
   const transfer: ArrayBuffer[] = [];
   const request = {
     mailbox,
     autocreate,
     replaces: replaces === undefined ? null : { mailbox: replaces.id, uid: replaces.uid },
+    claimRecent,
     quota,
     messages: messages.map((message) => incoming(message, transfer)),
   };

@@ -124,6 +124,22 @@ describe('append', () => {
     mail.release();
   });
 
+  it('claims what a session puts there as recent, unless something else waits for that', async () => {
+    const mail = await store.open(account());
+    const put = async (claimRecent: boolean): Promise<boolean> => {
+      const [done] = await mail.append('INBOX', [{ message: message('one'), flags: [] }], { claimRecent });
+      return done!.recent;
+    };
+    expect(await put(true)).toBe(true);
+    const { id } = inbox(mail);
+    expect(mail.status(id)).toMatchObject({ messages: 1, recent: 0 });
+    expect(await put(false)).toBe(false);
+    expect(await put(true)).toBe(false);
+    expect(mail.status(id)).toMatchObject({ messages: 3, recent: 2 });
+    expect(await mail.claimRecent(id)).toEqual([2, 4]);
+    expect(await put(true)).toBe(true);
+  });
+
   it('puts a message into new/ with what the contract says in its name', async () => {
     const mail = await store.open(account());
     const [done] = await mail.append('INBOX', [{ message: message('one'), prefix: Buffer.from('Return-Path: <>\n'), flags: [] }]);

@@ -158,12 +158,16 @@ export interface AppendOptions {
   readonly autocreate?: boolean;
   /** Expunged in the same transaction. RFC 8508 */
   readonly replaces?: { readonly id: MailboxId; readonly uid: Uid };
+  /** By a session that has the mailbox selected: they are recent in it, where nothing else waits to be. RFC 3501 2.3.2 */
+  readonly claimRecent?: boolean;
 }
 
 export interface Appended {
   readonly mailbox: Mailbox;
   readonly uid: Uid;
   readonly modSeq: ModSeq;
+  /** It was claimed as recent. */
+  readonly recent: boolean;
 }
 
 export type FlagChange = { readonly op: 'add' | 'remove' | 'replace'; readonly flags: readonly string[] };

@@ -276,7 +276,7 @@ export class MemoryAccount implements AccountStore {
         saveDate: now,
         emailId: `M${++ids}`,
       });
-      return { mailbox: box.mailbox, uid, modSeq };
+      return { mailbox: box.mailbox, uid, modSeq, recent: false };
     });
     this.#hint(box.mailbox.id);
     if (options.replaces !== undefined) await this.expunge(options.replaces.id, [options.replaces.uid], true);

@@ -11,6 +11,7 @@ import { formatNumbers } from '../grammar/sequence-set.ts';
 import type { LiteralPolicy } from '../reader.ts';
 import { receiveMessage } from '../receive-message.ts';
 import type { Session } from '../session.ts';
+import type { View } from '../view.ts';
 
 /** Stores messages the client sends: all or none. RFC 9051 6.3.12, RFC 3502, RFC 4315 3 */
 export const append = command({
@@ -29,11 +30,19 @@ export const append = command({
   async run({ name, messages }, session) {
     const target = session.fromWire(name);
     requireTarget(session, target);
-    const stored = await session.mail!.append(target, await newMessages(session, messages));
+    const view = recentIn(session, target);
+    const stored = await session.mail!.append(target, await newMessages(session, messages), { claimRecent: view !== null });
+    if (stored[0]!.recent) view?.addRecent(stored[0]!.uid, stored.at(-1)!.uid + 1);
     const { uidValidity } = stored[0]!.mailbox;
     return `[APPENDUID ${uidValidity} ${formatNumbers(stored.map((one) => one.uid))}] Append completed.`;
   },
 });
+
+/** The view that has new messages of the mailbox as recent ones; without it the client would wait for a claim of its own. */
+function recentIn(session: Session, target: string): View | null {
+  const view = session.rev2 ? null : session.view;
+  return view === null || view.readOnly || view.mailbox.id !== session.mail!.find(target)?.id ? null : view;
+}
 
 /** The mailbox is there, or the client is told that it might make it. RFC 9051 7.1 (TRYCREATE) */
 export function requireTarget(session: Session, target: string): void {

@@ -182,7 +182,14 @@ describe('a write to the journal that fails', () => {
       zone: null,
       deliveryKey: null,
     };
-    const operation = append(writer, { mailbox: 'INBOX', autocreate: false, replaces: null, quota: 0, messages: [message] });
+    const operation = append(writer, {
+      mailbox: 'INBOX',
+      autocreate: false,
+      replaces: null,
+      claimRecent: false,
+      quota: 0,
+      messages: [message],
+    });
     operation.prepare!();
     expect(operation.unsynced!()).toEqual([]);
     const job: Job = { held: { writer }, operation, outcome: writer.run([operation])[0]! };

@@ -30,6 +30,8 @@ export interface AppendRequest {
   readonly autocreate: boolean;
   /** A message that goes when these come. */
   readonly replaces: { readonly mailbox: number; readonly uid: number } | null;
+  /** As `AppendOptions.claimRecent`. */
+  readonly claimRecent: boolean;
   /** Octets the account may hold, 0 = no limit. */
   readonly quota: number;
   readonly messages: readonly IncomingMessage[];
@@ -39,6 +41,7 @@ export interface AppendedTo {
   readonly mailbox: number;
   readonly uids: readonly number[];
   readonly modseqs: readonly number[];
+  readonly recent: boolean;
 }
 
 interface StagedFile {
@@ -183,7 +186,8 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
     if (writer.account.usage().bytes + more - less > request.quota) throw new Fault('overQuota', writer.address);
   }
   const modseq = writer.nextModseq();
-  const result = { mailbox: mailbox.id, uids: [] as number[], modseqs: [] as number[] };
+  const recent = request.claimRecent && mailbox.firstRecent === mailbox.uidNext;
+  const result = { mailbox: mailbox.id, uids: [] as number[], modseqs: [] as number[], recent };
   const fresh = staged.map((file, i) => {
     const key = request.messages[i]!.deliveryKey;
     const before = key === null ? undefined : writer.tombstones.delivered(mailbox.id, key);
@@ -201,6 +205,7 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
     result.modseqs.push(before?.modseq ?? modseq);
     if (before === undefined) uid++;
   }
+  if (recent && wanted > 0) writer.mailboxes.setRecent(mailbox.id, uid);
   if (old !== null) {
     removeRow(writer, old.mailbox, old.row.uid, modseq, old.row.origin ?? join(old.mailbox.folder, old.row.file), old.row.contentId);
     writer.mailboxes.setModseq(old.mailbox.id, modseq);

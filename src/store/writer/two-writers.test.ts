@@ -42,7 +42,14 @@ function deliver(writer: AccountWriter): { mailbox: number; uid: number } {
     zone: null,
     deliveryKey: null,
   };
-  const operation = append(writer, { mailbox: 'INBOX', autocreate: false, replaces: null, quota: 0, messages: [message] });
+  const operation = append(writer, {
+    mailbox: 'INBOX',
+    autocreate: false,
+    replaces: null,
+    claimRecent: false,
+    quota: 0,
+    messages: [message],
+  });
   operation.prepare!();
   const [outcome] = writer.run([operation]);
   operation.dispose!();
