@@ -158,7 +158,7 @@ export async function openMailbox(
   const login = await say(`LOGIN ${account} secret`);
   const selected = await say(`SELECT ${box}`);
   const validity = Number(/UIDVALIDITY (\d+)/.exec(selected)?.[1]);
-  if (login.includes('[UNAVAILABLE]') || selected.startsWith('NO [UNAVAILABLE]')) throw new Error('closed');
+  if (login.includes('[UNAVAILABLE]') || /^NO \[UNAVAILABLE\]/m.test(selected)) throw new Error('closed');
   if (!(validity > 0)) throw new Error(`SELECT ${box}: ${login} ${selected}`);
   return { client, validity, exists: Number(/(\d+) EXISTS/.exec(selected)?.[1]) };
 }

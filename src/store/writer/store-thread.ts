@@ -33,7 +33,7 @@ const stillAsked = 100;
 /** Milliseconds without changes after which words are put into the search index without pause; before, a slice now and then. */
 const wordsDelay = 400;
 /** Milliseconds between such slices while somebody reads, who may well want to search. */
-const wordsPause = 5;
+const wordsPause = 20;
 
 /** What a full disk must not keep from being done: it needs a little room and gives back more. */
 const makesRoom: ReadonlySet<CommandName> = new Set(['expunge', 'store', 'move', 'delete']);
