@@ -10,8 +10,13 @@ import { dirname } from 'node:path';
 export function makeApart(path: string): void {
   const parent = dirname(path);
   mkdirSync(parent, { recursive: true, mode: 0o700 });
-  if (isOwn(parent) && isEmpty(parent)) spawnSync('chattr', ['+T', '--', parent], { stdio: 'ignore', timeout: 5000 });
+  if (isOwn(parent) && isEmpty(parent)) setApart(parent);
   mkdirSync(path, { recursive: true, mode: 0o700 });
+}
+
+/** Marks a folder so that the file system sets those in it apart, where it can. */
+export function setApart(folder: string): void {
+  spawnSync('chattr', ['+T', '--', folder], { stdio: 'ignore', timeout: 5000 });
 }
 
 const isOwn = (folder: string): boolean => statSync(folder).uid === process.getuid!();

@@ -118,27 +118,18 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       if (facts.received > hopcountLimit) throw new Fault('tooMany', `${facts.received} hops`);
       const mail = begin(id, envelope, message, hop, facts);
       const { local, remote, paths } = await plan(envelope.forwardPaths, directory, facts.deliveredTo, known);
+      const relayed = [...remote.values()].map((path) => ({ ...path, transport: 'relay' as const }));
 
       if ((envelope.releaseAt ?? 0) > clock.now()) {
         const leads = paths.map((lead) => (typeof lead === 'string' ? lead : null));
-        const recipients = [
-          ...[...remote.values()].map((path) => ({ ...path, transport: 'relay' as const })),
-          ...[...local.values()].map((target) => ({ ...ownPath(target), transport: 'local' as const })),
-        ];
+        const held = [...relayed, ...[...local.values()].map((target) => ({ ...ownPath(target), transport: 'local' as const }))];
         // Who leads nowhere was refused at RCPT, but for what changed since.
-        if (leads.some((fault) => fault !== null) || recipients.length === 0) return results(envelope, leads);
-        await enqueue(mail, id, recipients);
+        if (leads.every((fault) => fault === null) && held.length > 0) await enqueue(mail, id, held);
         return results(envelope, leads);
       }
 
       // The queue first: once it has what goes elsewhere, nothing that follows can lose it.
-      if (remote.size > 0) {
-        await enqueue(
-          mail,
-          id,
-          [...remote.values()].map((path) => ({ ...path, transport: 'relay' as const })),
-        );
-      }
+      if (relayed.length > 0) await enqueue(mail, id, relayed);
       // Who asks to hear of success gets it from the queue, which writes notices. RFC 3461 5.2.3
       const asked = [...local].filter(([, { path }]) => envelope.reversePath !== null && path.notify?.includes('success') === true);
       const put =

@@ -16,7 +16,8 @@ export function columnsOf([uids, flags, modseqs]: ColumnTexts): Columns {
   return columns;
 }
 
-const numbers = (list: string | null): number[] => (list === null ? [] : (JSON.parse(`[${list}]`) as number[]));
+/** Of a list with commas between them, null for none. */
+export const numbers = (list: string | null): number[] => (list === null ? [] : (JSON.parse(`[${list}]`) as number[]));
 
 export type Columns = { uids: Uint32Array<ArrayBuffer>; flags: Uint32Array<ArrayBuffer>; modseqs: Float64Array<ArrayBuffer> };
 

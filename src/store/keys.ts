@@ -2,7 +2,7 @@ import { Share } from '../base/share.ts';
 import { shownDay } from '../mail/local-time.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { SortItem } from '../mail/sort.ts';
-import { grown } from './columns.ts';
+import { grown, numbers } from './columns.ts';
 import type { Reader } from './reader.ts';
 import type { KeyRecord } from './tables/message.ts';
 import { find } from './view.ts';
@@ -184,9 +184,9 @@ export class MailboxKeys {
   #readTexts(uids: ArrayLike<number>, from: number, to: number): void {
     const [first, last] = [uids[from]!, uids[to - 1]!];
     if (to - from < 4 || last - first > 2 * (to - from) || this.#texts[this.place(first)] !== undefined) return;
-    const [numbers, texts] = this.#reader().messages.sortKeysBetween(this.#mailbox, first, last);
+    const [list, texts] = this.#reader().messages.sortKeysBetween(this.#mailbox, first, last);
     const keys = texts === null ? [] : (JSON.parse(`[${texts}]`) as SortKeys[]);
-    for (const [n, uid] of (numbers === null ? [] : (JSON.parse(`[${numbers}]`) as number[])).entries()) {
+    for (const [n, uid] of numbers(list).entries()) {
       const at = this.place(uid);
       if (at >= 0) this.#texts[at] ??= keys[n]!;
     }

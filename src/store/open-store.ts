@@ -25,7 +25,6 @@ export interface StoreDeps {
 
 interface Entry {
   readonly account: Account;
-  readonly busy: false;
   uses: number;
   used: number;
   reader: Reader | null;
@@ -62,15 +61,7 @@ class MaildirStore implements MailStore {
   async open(account: MailAccount): Promise<AccountStore> {
     let entry = this.#entries.get(account.home);
     if (entry === undefined) {
-      const fresh: Entry = {
-        account: null as unknown as Account,
-        busy: false,
-        uses: 0,
-        used: 0,
-        reader: null,
-        opening: null,
-        mending: false,
-      };
+      const fresh: Entry = { account: null as unknown as Account, uses: 0, used: 0, reader: null, opening: null, mending: false };
       const made = new Account(account, {
         settings: this.#settings,
         threads: this.#threads,

@@ -6,7 +6,7 @@ const rest = 1000;
 interface Open {
   readonly used: number;
   /** There is work to be done in it, though nobody waits for that. */
-  readonly busy: boolean;
+  readonly busy?: boolean;
 }
 
 /**
@@ -16,5 +16,5 @@ interface Open {
 export function surplus<T extends Open>(size: number, open: () => readonly T[], most: number, now: number): T[] {
   if (size <= Math.min(resting, most)) return [];
   const oldest = open().toSorted((a, b) => a.used - b.used);
-  return oldest.filter((one, n) => n < size - most || (n < size - resting && !one.busy && now - one.used >= rest));
+  return oldest.filter((one, n) => n < size - most || (n < size - resting && one.busy !== true && now - one.used >= rest));
 }

@@ -1,6 +1,6 @@
 import type { Staged } from '../../base/staging.ts';
 import { Fault } from '../../mail/fault.ts';
-import type { NewMessage } from '../../store/store.ts';
+import type { Mailbox, NewMessage } from '../../store/store.ts';
 import { catenate } from '../catenate.ts';
 import { command } from '../command.ts';
 import { CodedFault } from '../faults.ts';
@@ -29,8 +29,7 @@ export const append = command({
 
   async run({ name, messages }, session) {
     const target = session.fromWire(name);
-    requireTarget(session, target);
-    const view = recentIn(session, target);
+    const view = recentIn(session, requireTarget(session, target));
     const stored = await session.mail!.append(target, await newMessages(session, messages), { claimRecent: view !== null });
     if (stored[0]!.recent) view?.addRecent(stored[0]!.uid, stored.at(-1)!.uid + 1);
     const { uidValidity } = stored[0]!.mailbox;
@@ -39,15 +38,15 @@ export const append = command({
 });
 
 /** The view that has new messages of the mailbox as recent ones; without it the client would wait for a claim of its own. */
-function recentIn(session: Session, target: string): View | null {
-  const view = session.rev2 ? null : session.view;
-  return view === null || view.readOnly || view.mailbox.id !== session.mail!.find(target)?.id ? null : view;
+function recentIn({ rev2, view }: Session, { id }: Mailbox): View | null {
+  return rev2 || view === null || view.readOnly || view.mailbox.id !== id ? null : view;
 }
 
 /** The mailbox is there, or the client is told that it might make it. RFC 9051 7.1 (TRYCREATE) */
-export function requireTarget(session: Session, target: string): void {
+export function requireTarget(session: Session, target: string): Mailbox {
   const found = session.mail!.find(target);
   if (found === null || !found.selectable) throw new CodedFault('noSuchMailbox', 'TRYCREATE', target);
+  return found;
 }
 
 /** What the store is given. Messages put together here are discarded with those that came. */

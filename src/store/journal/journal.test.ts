@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLog } from '../../base/log.ts';
 import { stagedBytes } from '../../base/staging.ts';
 import type { AccountId, MailboxId, Uid } from '../../mail/numbers.ts';
+import { appendRequest } from '../append-request.ts';
 import { openStore } from '../open-store.ts';
 import { storeDefaults } from '../settings.ts';
 import type { AccountStore, MailStore } from '../store.ts';
@@ -173,23 +174,10 @@ describe('a write to the journal that fails', () => {
   function delivered(journal: Journal): { debt: Debt; job: Job; writer: AccountWriter } {
     const { writer } = openWriter({ address: 'a@b', home: home() }, { ...storeDefaults, minFree: 0 }, silentLog);
     writer.journal = { journal, device: journal.device(writer.root)! };
-    const message = {
-      bytes: Buffer.from('Subject: x\n\nx\n'),
-      file: null,
-      prefix: null,
-      flags: [],
-      internalDate: null,
-      zone: null,
-      deliveryKey: null,
-    };
-    const operation = append(writer, {
-      mailbox: 'INBOX',
-      autocreate: false,
-      replaces: null,
-      claimRecent: false,
-      quota: 0,
-      messages: [message],
-    });
+    const operation = append(
+      writer,
+      appendRequest('INBOX', [{ message: stagedBytes(Buffer.from('Subject: x\n\nx\n')), flags: [] }], 0, {}).request,
+    );
     operation.prepare!();
     expect(operation.unsynced!()).toEqual([]);
     const job: Job = { held: { writer }, operation, outcome: writer.run([operation])[0]! };

@@ -1,4 +1,5 @@
 import type { Database } from '../../db/open.ts';
+import { numbers } from '../columns.ts';
 
 /** Columns that are kept as octets. */
 export type OctetColumn = 'envelope' | 'bodyStructure' | 'body' | 'header';
@@ -116,7 +117,7 @@ export function blockTable(db: Database) {
       const [text, ...octets] = statement.get(mailbox, from, to)!;
       return new Block(
         columns,
-        numbersOf(text ?? '', columns.length),
+        numbersOf(text, columns.length),
         octets.map((piece) => piece ?? Buffer.alloc(0)),
       );
     };
@@ -137,21 +138,21 @@ export function blockTable(db: Database) {
   };
 }
 
-/** The numbers of a list, where each length becomes a begin and an end. JSON's parser is fast from the first call on. */
-function numbersOf(list: string, columns: number): Float64Array {
-  const given = JSON.parse(`[${list}]`) as number[];
-  const numbers = new Float64Array((given.length / (fixed + columns)) * (fixed + 2 * columns));
+/** The numbers of a list, where each length becomes a begin and an end. */
+function numbersOf(list: string | null, columns: number): Float64Array {
+  const given = numbers(list);
+  const result = new Float64Array((given.length / (fixed + columns)) * (fixed + 2 * columns));
   const ends = new Float64Array(columns);
   let to = 0;
   for (let at = 0; at < given.length; ) {
-    for (let field = 0; field < fixed; field++) numbers[to++] = given[at++]!;
+    for (let field = 0; field < fixed; field++) result[to++] = given[at++]!;
     for (let n = 0; n < columns; n++) {
       const length = given[at++]!;
       const begin = ends[n]!;
-      numbers[to++] = length < 0 ? -1 : begin;
-      numbers[to++] = length < 0 ? -1 : begin + length;
+      result[to++] = length < 0 ? -1 : begin;
+      result[to++] = length < 0 ? -1 : begin + length;
       if (length > 0) ends[n] = begin + length;
     }
   }
-  return numbers;
+  return result;
 }

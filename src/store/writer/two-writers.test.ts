@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLog } from '../../base/log.ts';
+import { stagedBytes } from '../../base/staging.ts';
+import { appendRequest } from '../append-request.ts';
 import { storeDefaults } from '../settings.ts';
 import { type AccountWriter, BrokenIndex, StaleIndex } from './account-writer.ts';
 import { append } from './append.ts';
@@ -33,23 +35,10 @@ afterEach(() => {
 });
 
 function deliver(writer: AccountWriter): { mailbox: number; uid: number } {
-  const message = {
-    bytes: Buffer.from('Subject: x\n\nx\n'),
-    file: null,
-    prefix: null,
-    flags: [],
-    internalDate: null,
-    zone: null,
-    deliveryKey: null,
-  };
-  const operation = append(writer, {
-    mailbox: 'INBOX',
-    autocreate: false,
-    replaces: null,
-    claimRecent: false,
-    quota: 0,
-    messages: [message],
-  });
+  const operation = append(
+    writer,
+    appendRequest('INBOX', [{ message: stagedBytes(Buffer.from('Subject: x\n\nx\n')), flags: [] }], 0, {}).request,
+  );
   operation.prepare!();
   const [outcome] = writer.run([operation]);
   operation.dispose!();
