@@ -1,6 +1,7 @@
 import { inSlices } from '../base/slices.ts';
 import type { MailboxId } from '../mail/numbers.ts';
 import { comparator, type SortCriterion, type SortItem, type SortKey, sortMessages } from '../mail/sort.ts';
+import { onlyNumber, sortedPlaces } from '../mail/sort-numbers.ts';
 import type { AccountStore } from '../store/store.ts';
 
 /** Criteria that need no text of the message. */
@@ -16,6 +17,11 @@ export async function sorted(
   criteria: readonly SortCriterion[],
   scores: ReadonlyMap<number, number> | null = null,
 ): Promise<readonly number[]> {
+  const single = onlyNumber(criteria);
+  if (single !== null) {
+    const { uids: found, values } = await mail.sortColumn(id, uids, single.key);
+    return Array.from(await inSlices(sortedPlaces(values, single.reverse)), (at) => found[at]!);
+  }
   const items = await mail.sortItems(id, uids, needsText(criteria));
   return (await inSlices(sortMessages(items, criteria, scores ?? undefined))).map((item) => item.uid);
 }

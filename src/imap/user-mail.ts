@@ -7,6 +7,7 @@ import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import { type Acl, allRights, rightsOf } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
 import type { SortItem } from '../mail/sort.ts';
+import type { NumberKey, SortColumn } from '../mail/sort-numbers.ts';
 import type {
   AccountStore,
   Annotation,
@@ -302,6 +303,10 @@ export class UserMail implements AccountStore {
 
   async sortItems(id: MailboxId, uids: ArrayLike<number>, withText: boolean): Promise<readonly SortItem[]> {
     return this.#in(id, 'r').sortItems(id, uids, withText);
+  }
+
+  async sortColumn(id: MailboxId, uids: ArrayLike<number>, key: NumberKey): Promise<SortColumn> {
+    return this.#in(id, 'r').sortColumn(id, uids, key);
   }
 
   async openMessage(id: MailboxId, uid: Uid): Promise<MessageFile> {

@@ -121,13 +121,27 @@ export class View {
     return places;
   }
 
+  /** Places of those of `uids` that are here, in their order. */
   placesOf(uids: ArrayLike<number>): number[] {
     const places: number[] = [];
+    const placeOf = uids.length * 16 > this.count ? this.#placeTable() : null;
+    const first = this.uids[0] ?? 0;
     for (let i = 0; i < uids.length; i++) {
-      const at = this.place(uids[i]!);
+      const at = placeOf === null ? this.place(uids[i]!) : (placeOf[uids[i]! - first] ?? 0) - 1;
       if (at >= 0) places.push(at);
     }
     return places;
+  }
+
+  /** Place + 1 by UID from the first one on; 0: not here. null where UIDs lie far apart. */
+  #placeTable(): Uint32Array | null {
+    if (this.count === 0) return null;
+    const first = this.uids[0]!;
+    const span = this.uids[this.count - 1]! - first + 1;
+    if (span > 4 * this.count) return null;
+    const table = new Uint32Array(span);
+    for (let at = 0; at < this.count; at++) table[this.uids[at]! - first] = at + 1;
+    return table;
   }
 
   uidsOf(places: Places): Uint32Array {

@@ -7,6 +7,7 @@ import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import type { Acl } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
 import type { SortItem } from '../mail/sort.ts';
+import type { NumberKey, SortColumn } from '../mail/sort-numbers.ts';
 import { appendRequest } from './append-request.ts';
 import { fetchRows, readStep } from './fetch.ts';
 import { isOwn, placeOf } from './files/name.ts';
@@ -315,6 +316,11 @@ export class Account implements AccountStore {
   async sortItems(id: MailboxId, uids: ArrayLike<number>, withText: boolean): Promise<readonly SortItem[]> {
     this.#reader.mailbox(id);
     return this.#keysOf(id).items(uids, withText);
+  }
+
+  async sortColumn(id: MailboxId, uids: ArrayLike<number>, key: NumberKey): Promise<SortColumn> {
+    this.#reader.mailbox(id);
+    return this.#keysOf(id).column(uids, key);
   }
 
   #keysOf(id: MailboxId): MailboxKeys {

@@ -2,9 +2,10 @@ import { Share } from '../base/share.ts';
 import { shownDay } from '../mail/local-time.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { SortItem } from '../mail/sort.ts';
+import { columnOf, type NumberKey, type SortColumn } from '../mail/sort-numbers.ts';
 import { grown, numbers } from './columns.ts';
 import type { Reader } from './reader.ts';
-import type { KeyRecord } from './tables/message.ts';
+import { type KeyRecord, keyFields } from './tables/message.ts';
 import { find } from './view.ts';
 
 /** Rows read at a step, and milliseconds the loop is held at a time. */
@@ -14,6 +15,8 @@ const itemStep = 128;
 const slice = 5;
 /** Messages whose text keys are kept, of all mailboxes together. */
 const keptTexts = 100_000;
+
+type KeyFields = KeyRecord[number][];
 
 /** Out of the reach of what four digits say. */
 const noZone = -(2 ** 15);
@@ -85,9 +88,9 @@ export class MailboxKeys {
     }
     for (;;) {
       const last = this.#count === 0 ? 0 : this.#uids[this.#count - 1]!;
-      const rows = this.#reader().messages.keys(this.#mailbox, last, step);
-      for (const row of rows) this.#push(row);
-      if (rows.length < step) return;
+      const fields = numbers(this.#reader().messages.keys(this.#mailbox, last, step)) as KeyFields;
+      for (let at = 0; at < fields.length; at += keyFields) this.#push(fields.slice(at, at + keyFields) as unknown as KeyRecord);
+      if (fields.length < step * keyFields) return;
       await share.next();
     }
   }
@@ -178,6 +181,27 @@ export class MailboxKeys {
     if (withText) this.#hold();
     if (lookUp.length === 0) return items;
     return [...items, ...(await this.#look(lookUp))].sort((a, b) => a.uid - b.uid);
+  }
+
+  /** The same of a key that is a number, as columns. */
+  async column(uids: ArrayLike<number>, key: NumberKey): Promise<SortColumn> {
+    await this.load();
+    const values = new Float64Array(uids.length);
+    let at = 0;
+    for (let i = 0; i < uids.length; i++) {
+      while (at < this.#count && this.#uids[at]! < uids[i]!) at++;
+      // Some are to be looked up, or gone.
+      if (at === this.#count || this.#uids[at] !== uids[i] || (this.#unread.size > 0 && this.#unread.has(at)))
+        return columnOf(await this.items(uids, false), key);
+      values[i] = this.#number(at, key);
+    }
+    return { uids, values };
+  }
+
+  #number(at: number, key: NumberKey): number {
+    if (key === 'size') return this.#sizes[at]!;
+    const sent = key === 'date' ? this.#sent[at]! : Number.NaN;
+    return Number.isNaN(sent) ? this.#internalDates[at]! : sent;
   }
 
   /** Many that lie close together are read at a fifth of what they cost one by one. */

@@ -93,6 +93,7 @@ export async function searchMailbox(
   { reader, keys, look }: SearchSources,
 ): Promise<Uint32Array> {
   const view = store.snapshot(id);
+  if (key.kind === 'all') return view.uids;
   const test = await compile(key, { store, id, view, words: new WordIndex(reader, id), keys, look, among: view.uids });
   return matching(test, view, store, id);
 }

@@ -118,6 +118,10 @@ describe('append', () => {
     expect(await days(true)).toEqual([3, 1, 2]);
     await mail.expunge(id, [gone], true);
     expect(await days(false)).toEqual([3, 2]);
+    const { uids, values } = await mail.sortColumn(id, mail.snapshot(id).uids, 'date');
+    expect(Array.from(uids)).toEqual([1, 3]);
+    expect(Array.from(values, (date) => new Date(date).getUTCDate())).toEqual([3, 2]);
+    expect(Array.from((await mail.sortColumn(id, uids, 'arrival')).values)).toEqual([0, 0]);
     const day = Date.UTC(2024, 1, 3) / 86_400_000;
     expect([...(await mail.search(id, { kind: 'date', which: 'sent', op: 'since', day }))]).toEqual([1]);
     expect([...(await mail.search(id, { kind: 'larger', size: 10 }))]).toEqual([1, 3]);

@@ -3,6 +3,7 @@ import type { AccountId, MailboxId, ModSeq, Uid, UidValidity } from '../mail/num
 import type { Acl } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
 import type { SortItem } from '../mail/sort.ts';
+import type { NumberKey, SortColumn } from '../mail/sort-numbers.ts';
 
 /** Whose mail. */
 export interface MailAccount {
@@ -260,6 +261,8 @@ export interface AccountStore {
    * @param withText else `keys` has `sent` only
    */
   sortItems(id: MailboxId, uids: ArrayLike<number>, withText: boolean): Promise<readonly SortItem[]>;
+  /** The same of a key that is a number, as columns. */
+  sortColumn(id: MailboxId, uids: ArrayLike<number>, key: NumberKey): Promise<SortColumn>;
   /** @throws Fault expunged */
   openMessage(id: MailboxId, uid: Uid): Promise<MessageFile>;
   /** UIDs that match, ascending. Off the loop or in slices where it takes long. */

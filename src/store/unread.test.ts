@@ -64,6 +64,7 @@ describe('messages whose contents were not read yet', () => {
   it('are read beside the loop before they are shown or sorted', async () => {
     const { account, id } = await unreadAccount();
     const uids = account.snapshot(id).uids;
+    const sent = async () => Array.from((await account.sortColumn(id, uids.slice(-20), 'date')).values);
     const some = uids.slice(0, 200);
     const onTheLoop = vi.spyOn(content, 'factsOfFile');
     // Who does not wait reads for itself.
@@ -73,8 +74,10 @@ describe('messages whose contents were not read yet', () => {
     const shown = [...account.fetch(id, some, ['envelope'])].flat();
     expect(shown.map(({ envelope }) => String(envelope).includes('"number '))).toEqual(Array.from(some, () => true));
     expect(onTheLoop).toHaveBeenCalledOnce();
+    const asked = await sent();
     expect((await account.sortItems(id, uids, true)).map(({ keys }) => keys.subject)).toContain('NUMBER 249');
     expect(account.read(id, uids)).toBeUndefined();
+    expect(await sent()).toEqual(asked);
   });
 });
 

@@ -8,6 +8,7 @@ import type { MessageFacts, Part, SortKeys } from '../../src/mail/mime/part.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../../src/mail/numbers.ts';
 import { addRights, removeRights } from '../../src/mail/rights.ts';
 import type { SearchKey } from '../../src/mail/search.ts';
+import { columnOf, type NumberKey } from '../../src/mail/sort-numbers.ts';
 import type {
   AccountStore,
   Annotation,
@@ -234,6 +235,10 @@ export class MemoryAccount implements AccountStore {
     return [...this.fetch(id, uids)].flatMap((rows) =>
       rows.map(({ uid, internalDate, size, sortKeys }) => ({ uid, internalDate, size, keys: JSON.parse(sortKeys!) as SortKeys })),
     );
+  }
+
+  async sortColumn(id: MailboxId, uids: ArrayLike<number>, key: NumberKey) {
+    return columnOf(await this.sortItems(id, uids), key);
   }
 
   async openMessage(id: MailboxId, uid: Uid) {
