@@ -39,17 +39,31 @@ export function cpuOf(roots: readonly number[]): number {
   return roots.flatMap(tree).reduce((sum, row) => sum + row.cpu, 0);
 }
 
-/** Octets of memory, shared pages split among those who share them (PSS). */
-export function memoryOf(roots: readonly number[]): number {
-  let sum = 0;
-  for (const { pid } of roots.flatMap(tree)) {
+export interface Memory {
+  readonly pid: number;
+  /** Octets, shared pages split among those who share them. */
+  readonly pss: number;
+  /** Octets, shared pages counted whole. */
+  readonly rss: number;
+}
+
+/** Of each process below `roots`, these first. */
+export function memories(roots: readonly number[]): Memory[] {
+  return roots.flatMap(tree).flatMap(({ pid }) => {
     try {
-      sum += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0) * 1024;
+      const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+      const octets = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) * 1024;
+      return [{ pid, pss: octets('Pss'), rss: octets('Rss') }];
     } catch {
       // The process ended between the listing and the look.
+      return [];
     }
-  }
-  return sum;
+  });
+}
+
+/** Octets of memory, shared pages split among those who share them (PSS). */
+export function memoryOf(roots: readonly number[]): number {
+  return memories(roots).reduce((sum, { pss }) => sum + pss, 0);
 }
 
 /** Samples memory until stopped. */

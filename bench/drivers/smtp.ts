@@ -7,7 +7,10 @@ import { account, domain, password } from '../servers/server.ts';
 
 export interface SmtpLoad {
   readonly port: number;
+  /** Infinity: as many as `seconds` allows. */
   readonly messages: number;
+  /** None is begun after that. */
+  readonly seconds?: number;
   /** Octets of each message, about. */
   readonly size: number;
   readonly sessions: number;
@@ -65,9 +68,11 @@ async function run(load: SmtpLoad): Promise<SmtpLoaded> {
   const body = Buffer.from(bodyOf(load.size), 'latin1');
   const start = performance.now();
   const cpuStart = process.cpuUsage();
+  const end = start + (load.seconds ?? Number.POSITIVE_INFINITY) * 1000;
+  const hasMore = (): boolean => next < load.messages && performance.now() < end;
 
   const session = async (): Promise<void> => {
-    while (next < load.messages) {
+    while (hasMore()) {
       let socket: Socket = connect({ port: load.port, host: '127.0.0.1', noDelay: true });
       let wake: (() => void) | null = null;
       let text = '';
@@ -121,7 +126,7 @@ async function run(load: SmtpLoad): Promise<SmtpLoaded> {
         const answer = await ask(`AUTH PLAIN ${Buffer.from(`\0${account(0)}\0${password}`).toString('base64')}`);
         if (!answer.startsWith('235')) throw new Error(answer);
       }
-      for (let i = 0; i < load.perConnection && next < load.messages; i++) {
+      for (let i = 0; i < load.perConnection && hasMore(); i++) {
         const n = next++;
         if (load.pace !== undefined) await until(start + (n * 1000) / load.pace);
         const from = load.login ? account(0) : `sender@driver.test`;

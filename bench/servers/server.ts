@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** How long the event loop of the worst worker was held: milliseconds, some 10 when it had nothing to do. */
+/** How long the event loop of the worst worker was held: milliseconds, for p99 some 10 with little to do. */
 export interface LoopDelay {
   readonly p99: number;
   readonly max: number;

@@ -4,7 +4,8 @@ import { ImapClient } from '../drivers/imap.ts';
 import { smtpLoad } from '../drivers/smtp.ts';
 import { slopeOf } from '../growth.ts';
 import { delayNote, watchLoop } from '../loop.ts';
-import { memoryOf } from '../process.ts';
+import { type Memory, memories, memoryOf } from '../process.ts';
+import { median } from '../report.ts';
 import { account, type BenchServer, type LoopDelay, password } from '../servers/server.ts';
 
 const load = { size: 4096, sessions: 20, perConnection: 100, accounts: 10, login: false };
@@ -12,17 +13,26 @@ const load = { size: 4096, sessions: 20, perConnection: 100, accounts: 10, login
 const lookEvery = 10;
 /** Of the time that is left out: caches fill, code is compiled. */
 const warmUp = 1 / 3;
+/** Seconds for which it takes all it can, at most; half of that is the pace. */
+const measured = 30;
+/** Seconds without work, after which memory is looked at once more. */
+const rest = 30;
+/** Megabytes of a worker at rest, at most. */
+const restingBound = 120;
 
 export interface Soak {
   readonly minutes: number;
   /** Messages a second: half of what was taken before. */
   readonly pace: number;
+  /** Accepted in that time: fewer than the pace gives where other work took the machine. */
   readonly messages: number;
   /** Megabytes, PSS of all processes, every ten seconds. */
   readonly memory: readonly number[];
   /** Megabytes an hour, after the first third. */
   readonly slope: number;
   readonly loop: LoopDelay | null;
+  /** Of each process that serves, at rest. */
+  readonly resting: readonly Memory[];
   readonly holds: boolean;
 }
 
@@ -57,36 +67,48 @@ async function reader(server: BenchServer, user: string, running: () => boolean)
 
 /** @param bound megabytes an hour that memory may grow by */
 export async function soak(server: BenchServer, minutes: number, bound: number): Promise<Soak> {
-  const port = server.ports.smtp!;
-  // Code warm, accounts founded; then what it can take, while users read.
+  const seconds = minutes * 60;
   let running = true;
   const readers = Promise.all(Array.from({ length: load.accounts }, (_, n) => reader(server, account(n), () => running)));
-  const failed = readers.catch((error: unknown) => error);
-  await smtpLoad({ ...load, port, messages: 500 });
-  const tried = await smtpLoad({ ...load, port, messages: 2000 });
+  const deliver = async (more: { messages: number; seconds?: number; pace?: number }) => {
+    const loaded = await Promise.race([smtpLoad({ ...load, port: server.ports.smtp!, ...more }), readers]);
+    if (!('accepted' in loaded)) throw new Error('readers ended');
+    if (loaded.refused > 0) throw new Error(`${loaded.refused} messages refused, ${loaded.accepted} accepted`);
+    return loaded;
+  };
+  // Code warm, accounts founded; then what it can take, while users read.
+  await deliver({ messages: 500 });
+  const tried = await deliver({ messages: Number.POSITIVE_INFINITY, seconds: Math.min(measured, seconds / 6) });
   const pace = Math.max(1, (tried.accepted / tried.elapsed) * 500);
-  const seconds = Math.round(minutes * 60);
-  const messages = Math.max(1, Math.round(pace * seconds));
   const loop = await watchLoop(server);
   const start = performance.now();
   const looks: { at: number; value: number }[] = [];
   const look = (): void => void looks.push({ at: (performance.now() - start) / 3_600_000, value: memoryOf(server.pids) / 2 ** 20 });
   const timer = setInterval(look, Math.min(lookEvery, seconds / 12) * 1000);
-  const loaded = await smtpLoad({ ...load, port, messages, pace });
+  const { accepted: messages } = await deliver({ messages: Number.POSITIVE_INFINITY, seconds, pace });
   clearInterval(timer);
+  const delay = await loop();
   running = false;
-  const error = await failed;
-  if (error instanceof Error) throw error;
-  if (loaded.accepted !== messages) throw new Error(`${loaded.accepted} of ${messages} messages accepted, ${loaded.refused} refused`);
+  await readers;
+  await sleep(rest * 1000);
+  const all = memories(server.pids);
+  // The first only watches over the others, where there are any.
+  const resting = all.length > 1 ? all.slice(1) : all;
   const slope = slopeOf(looks.slice(Math.floor(looks.length * warmUp)));
-  return { minutes, pace, messages, memory: looks.map(({ value }) => value), slope, loop: await loop(), holds: slope <= bound };
+  const holds = slope <= bound && resting.every(({ pss }) => pss <= restingBound * 2 ** 20);
+  return { minutes, pace, messages, memory: looks.map(({ value }) => value), slope, loop: delay, resting, holds };
 }
 
-export function soakText({ minutes, pace, messages, memory, slope, loop, holds }: Soak, bound: number): string {
+export function soakText({ minutes, pace, messages, memory, slope, loop, resting }: Soak, bound: number): string {
   const mb = (n: number | undefined): string => (n === undefined ? '–' : n.toFixed(0));
+  const octets = (n: number): string => mb(n / 2 ** 20);
+  const thirds = [0, 1, 2].map((n) => memory.slice(Math.floor((n * memory.length) / 3), Math.floor(((n + 1) * memory.length) / 3)));
+  const isMet = (met: boolean): string => (met ? 'holds' : 'MISSED');
+  const atRest = Math.max(...resting.map(({ pss }) => pss)) / 2 ** 20;
   return [
-    `${messages} messages in ${minutes} minutes (${pace.toFixed(0)} a second) to accounts that read and delete them`,
-    `memory ${mb(memory[0])} MB at first, ${mb(Math.max(...memory))} at most, ${mb(memory.at(-1))} at last; every ${lookEvery} s: ${memory.map(mb).join(' ')}`,
-    `after the first third ${slope >= 0 ? '+' : ''}${slope.toFixed(1)} MB an hour, ${holds ? 'holds' : 'MISSED'} (at most ${bound}); ${delayNote(loop)}`,
+    `${messages} messages in ${minutes} minutes (${(messages / minutes / 60).toFixed(0)} a second, meant were ${pace.toFixed(0)}) to accounts that read and delete them`,
+    `memory ${mb(memory[0])} MB at first, ${mb(Math.max(...memory))} at most, ${mb(memory.at(-1))} at last; medians of thirds ${thirds.map((third) => mb(median(third))).join(', ')}; every ${lookEvery} s: ${memory.map(mb).join(' ')}`,
+    `after the first third ${slope >= 0 ? '+' : ''}${slope.toFixed(1)} MB an hour, ${isMet(slope <= bound)} (at most ${bound}); ${delayNote(loop)}`,
+    `at rest for ${rest} s ${resting.map(({ pss, rss }) => `${octets(pss)} (RSS ${octets(rss)})`).join(' and ')} MB a worker, ${isMet(atRest <= restingBound)} (at most ${restingBound})`,
   ].join('\n');
 }

@@ -1,22 +1,23 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { counter, gauge } from '../base/metrics.ts';
+import { watchLoopDelay } from './loop-delay.ts';
 
 /** What a worker says about itself; registered once, when the process starts to serve. */
 export function registerProcessMetrics(sessions: () => number): void {
-  const delay = monitorEventLoopDelay({ resolution: 10 });
-  delay.enable();
+  const delay = watchLoopDelay();
   // Before the percentile, whose look begins anew.
-  gauge(
-    'postcote_event_loop_delay_seconds_max',
-    'Longest event-loop delay since the last look, of the worst worker; 0.01 at rest.',
-    [],
-    () => (delay.count === 0 ? 0 : delay.max / 1e9),
+  gauge('postcote_event_loop_delay_seconds_max', 'Longest turn of the event loop since the last look, of the worst worker.', [], () =>
+    delay.max(),
   );
-  gauge('postcote_event_loop_delay_seconds_p99', 'Event-loop delay since the last look, 99th percentile; of the worst worker.', [], () => {
-    const p99 = delay.percentile(99) / 1e9;
-    delay.reset();
-    return Number.isFinite(p99) ? p99 : 0;
-  });
+  gauge(
+    'postcote_event_loop_delay_seconds_p99',
+    'Event-loop delay since the last look, 99th percentile; of the worst worker; 0.01 with little to do, 0 at rest.',
+    [],
+    () => {
+      const p99 = delay.p99();
+      delay.reset();
+      return p99;
+    },
+  );
   gauge('process_resident_memory_bytes', 'Resident memory, summed over workers.', [], () => process.memoryUsage.rss());
   gauge('postcote_workers', 'Workers that answer.', [], () => 1);
   gauge('postcote_connections', 'Open client connections.', [], sessions);

@@ -6,6 +6,8 @@ export interface StoreSettings {
   readonly maildir: string;
   /** Store threads of this process at most: one does the work, the others help out when it is held up. */
   readonly threads: number;
+  /** Milliseconds without work after which one that helped out ends. */
+  readonly helperRest: number;
   /** Accounts whose index a thread and the loop keep open each. */
   readonly openAccounts: number;
   /** Made and subscribed when an account's mail is first made: name to special use. RFC 6154 */
@@ -27,6 +29,7 @@ export interface StoreSettings {
 export const storeDefaults: StoreSettings = {
   maildir: 'Maildir',
   threads: 3,
+  helperRest: 15_000,
   openAccounts: 256,
   mailboxes: [
     ['Drafts', '\\Drafts'],

@@ -24,6 +24,8 @@ interface Thread {
   readonly pending: Map<number, Pending>;
   /** When it answered last, or was asked after a rest. */
   heard: number;
+  /** Ends it, of one that helps out. */
+  resting: NodeJS.Timeout | null;
 }
 
 /** Where an account's requests go while some of them wait. */
@@ -41,13 +43,14 @@ export interface StoreThreadsDeps {
 
 /**
  * The store threads of this process. One does all the work, so that what comes together is written together and little memory is
- * needed; another one helps out while it is held up. Requests of an account that wait at the same time are in the same thread, in
- * order. Requests of one turn of the loop travel together.
+ * needed; another one helps out while it is held up, and ends when it was not needed for a while. Requests of an account that wait at
+ * the same time are in the same thread, in order. Requests of one turn of the loop travel together.
  */
 export class StoreThreads {
   readonly #settings: StoreSettings;
   readonly #deps: StoreThreadsDeps;
   readonly #threads: Thread[] = [];
+  readonly #ending = new Set<Promise<void>>();
   readonly #places = new Map<string, Place>();
   #lastId = 0;
   #closing: Promise<void> | null = null;
@@ -60,7 +63,7 @@ export class StoreThreads {
   }
 
   #add(): Thread {
-    const thread: Thread = { worker: null, outbox: [], transfer: [], posting: false, pending: new Map(), heard: 0 };
+    const thread: Thread = { worker: null, outbox: [], transfer: [], posting: false, pending: new Map(), heard: 0, resting: null };
     this.#threads.push(thread);
     return thread;
   }
@@ -120,8 +123,21 @@ export class StoreThreads {
 
   /** Runs what was taken on, then ends the threads. */
   close(): Promise<void> {
-    this.#closing ??= Promise.all(this.#threads.map((thread) => this.#end(thread))).then(() => {});
+    this.#closing ??= Promise.all([...this.#threads.map((thread) => this.#end(thread)), ...this.#ending]).then(() => {});
     return this.#closing;
+  }
+
+  /** It costs memory for as long as it lives. */
+  #rest(thread: Thread): void {
+    thread.resting ??= setTimeout(() => {
+      thread.resting = null;
+      if (thread.pending.size > 0 || this.#closing !== null) return;
+      const rested = performance.now() - thread.heard;
+      if (rested < this.#settings.helperRest) return this.#rest(thread);
+      this.#threads.splice(this.#threads.indexOf(thread), 1);
+      const ending = this.#end(thread).finally(() => this.#ending.delete(ending));
+      this.#ending.add(ending);
+    }, this.#settings.helperRest).unref();
   }
 
   async #end(thread: Thread): Promise<void> {
@@ -165,7 +181,7 @@ export class StoreThreads {
       thread.outbox = [];
       thread.transfer = [];
       for (const pending of left) pending.reject(new Fault('unavailable', 'store thread ended'));
-      if (this.#closing !== null && cause === undefined) return;
+      if ((this.#closing !== null || !this.#threads.includes(thread)) && cause === undefined) return;
       // The next request starts another.
       this.#deps.log.error({ err: cause, code, requests: left.length }, 'store thread failed');
     });
@@ -185,5 +201,6 @@ export class StoreThreads {
       else pending.resolve(reply.value);
     }
     for (const hint of burst.hints) this.#deps.onHint(hint);
+    if (thread.pending.size === 0 && this.#threads.indexOf(thread) > 0) this.#rest(thread);
   }
 }

@@ -1,0 +1,42 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, it } from 'vitest';
+import { type LoopDelay, watchLoopDelay } from './loop-delay.ts';
+
+let delay: LoopDelay;
+afterEach(() => delay.stop());
+
+/** Holds the loop. Milliseconds. */
+function hold(time: number): void {
+  for (const until = performance.now() + time; performance.now() < until; );
+}
+
+it('notes a turn that is long at once, and tells of it until it is reset', async () => {
+  delay = watchLoopDelay();
+  await sleep(5);
+  hold(60);
+  await sleep(5);
+  expect(delay.max()).toBeGreaterThan(0.055);
+  expect(delay.max()).toBeGreaterThan(0.055);
+  delay.reset();
+  expect(delay.max()).toBe(0);
+});
+
+it('samples while the loop has work, and not at rest', async () => {
+  delay = watchLoopDelay(100);
+  const atRest = async (): Promise<number> => {
+    delay.reset();
+    await sleep(250);
+    return delay.p99();
+  };
+  await expect.poll(atRest, { timeout: 5000 }).toBe(0);
+  for (let turn = 0; turn < 20; turn++) {
+    hold(15);
+    await sleep(1);
+  }
+  // Also when that is over.
+  expect(delay.p99()).toBeGreaterThan(0.014);
+  await sleep(250);
+  expect(delay.p99()).toBeGreaterThan(0.014);
+  await expect.poll(atRest, { timeout: 5000 }).toBe(0);
+});
