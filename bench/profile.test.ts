@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CpuProfile, profileTable, summary } from './profile.ts';
 
-const node = (id: number, functionName: string, url = '') => ({ id, callFrame: { functionName, url, lineNumber: 0 } });
+const node = (id: number, functionName: string, url = '') => ({ id, callFrame: { functionName, url, lineNumber: 0, columnNumber: 0 } });
 const profile: CpuProfile = {
   nodes: [
     node(1, '(root)'),

@@ -1,12 +1,14 @@
 // What V8's CPU profiles of the server say, one file for each process and thread.
 import { readdirSync, readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** As `--cpu-prof` writes it; times in microseconds. */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
-    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
+    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number; readonly columnNumber: number };
   }[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
@@ -30,26 +32,49 @@ export interface ProfileSummary {
 
 /** Which program a profile is of: the first of these that it has code of. */
 const programs: readonly (readonly [file: string, name: string])[] = [
-  ['store/thread.js', 'store thread'],
-  ['queue/thread.js', 'queue thread'],
-  ['auth/hash-worker.js', 'hash thread'],
-  ['server/worker-main.js', 'worker'],
-  ['server/supervisor.js', 'primary'],
-  ['server/main.js', 'server'],
+  ['store/thread', 'store thread'],
+  ['queue/thread', 'queue thread'],
+  ['auth/hash-worker', 'hash thread'],
+  ['server/worker-main', 'worker'],
+  ['server/supervisor', 'primary'],
+  ['server/main', 'server'],
 ];
 
 export function programOf(profile: CpuProfile): string {
-  const files = new Set(profile.nodes.map(({ callFrame }) => callFrame.url.replace(/^.*\/dist\//, '')));
+  const files = new Set(profile.nodes.map(({ callFrame }) => placeOf(callFrame)));
   return programs.find(([file]) => files.has(file))?.[1] ?? 'other';
 }
 
-/** A function's place as seen from the rooms: no folders of this machine, no numbers of lines, which change. */
-function nameOf({ functionName, url }: CpuProfile['nodes'][number]['callFrame']): string {
-  const place = url
+type CallFrame = CpuProfile['nodes'][number]['callFrame'];
+
+const maps = new Map<string, SourceMap | null>();
+
+function mapOf(url: string): SourceMap | null {
+  let map = maps.get(url);
+  if (map === undefined) {
+    try {
+      map = new SourceMap(JSON.parse(readFileSync(`${fileURLToPath(url)}.map`, 'utf8')));
+    } catch {
+      map = null;
+    }
+    maps.set(url, map);
+  }
+  return map;
+}
+
+/** Where a function is as seen from the rooms: no folders of this machine, no numbers of lines, which change. */
+function placeOf({ url, lineNumber, columnNumber }: CallFrame): string {
+  const entry = url.includes('/dist/') ? mapOf(url)?.findEntry(lineNumber, columnNumber) : undefined;
+  return (entry !== undefined && 'originalSource' in entry ? String(entry.originalSource) : url)
     .replace(/^.*\/node_modules\//, '')
-    .replace(/^.*\/dist\//, '')
+    .replace(/^.*\/(dist|src)\//, '')
     .replace(/^file:\/\/.*\//, '')
-    .replace(/\.js$/, '');
+    .replace(/\.[jt]s$/, '');
+}
+
+function nameOf(frame: CallFrame): string {
+  const { functionName } = frame;
+  const place = placeOf(frame);
   return [place, functionName === '' ? '(anonymous)' : functionName].filter((part) => part !== '').join(' ');
 }
 

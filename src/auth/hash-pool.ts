@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { program } from '../base/program.ts';
 import { Fault, type FaultKind } from '../mail/fault.ts';
 
 export type HashRequest = { readonly id: number; readonly password: string; readonly scheme: string } & (
@@ -109,8 +110,7 @@ class Threads implements HashPool {
   }
 
   #start(): Worker {
-    const file = import.meta.url.endsWith('.ts') ? './hash-worker.ts' : './hash-worker.js';
-    const thread = new Worker(new URL(file, import.meta.url), { name: 'password-hash' });
+    const thread = new Worker(program('auth/hash-worker'), { name: 'password-hash' });
     thread.on('message', (answer: HashAnswer) => {
       const job = this.#busy.get(thread);
       this.#busy.delete(thread);

@@ -10,7 +10,7 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** `migrations/` at the top; this file is two levels below it, in `src/` and in `dist/` alike. */
+/** `migrations/` at the top; this file is two levels below it, in `src/` and built. */
 const top = new URL('../../migrations/', import.meta.url);
 const known = new Map<string, readonly Migration[]>();
 

@@ -26,12 +26,3 @@ export async function appendToFile(file: string, text: Buffer): Promise<AppendRe
     return `451 4.2.0 The file cannot be written: ${code ?? 'error'}`;
   }
 }
-
-// As a program, run as the user whose file it is: its name in a line, then the text, on standard input; the reply on standard output.
-if (import.meta.main) {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) chunks.push(chunk);
-  const input = Buffer.concat(chunks);
-  const end = input.indexOf(10);
-  process.stdout.write(await appendToFile(input.toString('utf8', 0, end), input.subarray(end + 1)));
-}

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { program } from '../base/program.ts';
 import { type Address, formatAddress } from '../mail/address.ts';
 import type { Job, JobOutcome, QueuedMessage, QueuedRecipient, Transport } from '../queue/transport.ts';
 import { appendToFile } from './append-to-file.ts';
@@ -173,7 +174,7 @@ async function append(file: string, text: Buffer, user: ProgramUser | null): Pro
   return { result: results[reply[0] as '2' | '5'] ?? 'deferred', reply, relay: null };
 }
 
-const appender = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './append-to-file.ts' : './append-to-file.js', import.meta.url));
+const appender = fileURLToPath(program('delivery/append-program'));
 
 /** By a process of that user's, so that the kernel says what it may write to. */
 function appendAs(user: ProgramUser, file: string, text: Buffer): Promise<string> {

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { program } from '../base/program.ts';
 import { Fault, type FaultKind } from '../mail/fault.ts';
 import type { Answer, Ask, OperationName, Operations } from './thread-protocol.ts';
 
@@ -18,7 +19,7 @@ export class QueueThread {
 
   /** @param onExit the thread ended by itself: a bug, and the end of this process's queue */
   constructor(workerData: { dir: string; spoolDir: string; minfree: number }, onExit: (error: Error) => void) {
-    this.#worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url), { workerData });
+    this.#worker = new Worker(program('queue/thread'), { workerData });
     this.#worker.on('message', (answers: readonly Answer[]) => {
       for (const answer of answers) {
         const pending = this.#pending.get(answer.n);

@@ -11,7 +11,6 @@ import { type Loaded, loadConfig } from './config/load.ts';
 import { followsReload, type SettingName, settingNames } from './config/settings.ts';
 import { StartFailure, startExit } from './failure.ts';
 import { collectWhenIdle } from './idle-collection.ts';
-import { startInstance } from './instance.ts';
 import { createLog, type ServerLog } from './log.ts';
 import { notifyManager } from './notify.ts';
 import { prepare, prepareDirectory, readTls } from './prepare.ts';
@@ -65,6 +64,8 @@ async function serve(file: string | undefined): Promise<void> {
       ? await (async () => {
           const bus = createBus();
           const listeners = bound.map(({ sockets, ...info }) => ({ ...info, socket: sockets[0]! }));
+          // The primary of several does without all that serves.
+          const { startInstance } = await import('./instance.ts');
           const instance = await startInstance({
             config,
             tls,

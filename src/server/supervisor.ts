@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Log } from '../base/log.ts';
 import { type MetricSample, mergeSamples } from '../base/metrics.ts';
+import { program } from '../base/program.ts';
 import type { TlsSettings } from '../net/tls.ts';
 import type { Config } from './config/settings.ts';
 import { StartFailure } from './failure.ts';
@@ -75,7 +76,7 @@ export async function supervise({ config, tls, ticketKeys, bound, log }: Supervi
   const launch = (worker: Worker): void => {
     const place = worker.number - 1;
     const fds = bound.map(({ sockets }) => (sockets[place] ?? sockets[0]!).fd());
-    const child = fork(new URL(import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js', import.meta.url), [], {
+    const child = fork(program('server/worker-main'), [], {
       execArgv: [...heapFlags, ...process.execArgv],
       // glibc keeps what is freed in an arena for each thread: 8 MB of a worker at rest.
       env: { MALLOC_ARENA_MAX: '2', ...process.env },

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
 import { counter } from '../base/metrics.ts';
+import { program } from '../base/program.ts';
 import { Fault } from '../mail/fault.ts';
 import type { Burst, CommandName, Commands, Request, ThreadData, ToThread } from './protocol.ts';
 import type { StoreSettings } from './settings.ts';
@@ -160,10 +161,9 @@ export class StoreThreads {
   }
 
   #start(thread: Thread): Worker {
-    const url = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
     // A journal has one writer.
     const settings = thread === this.#threads[0] ? this.#settings : { ...this.#settings, journal: null };
-    const worker = new Worker(url, { workerData: { settings } satisfies ThreadData, name: 'postcote store' });
+    const worker = new Worker(program('store/thread'), { workerData: { settings } satisfies ThreadData, name: 'postcote store' });
     thread.worker = worker;
     worker.once('online', () => {
       thread.heard = performance.now();
