@@ -27,15 +27,26 @@ export const uidBatches = command({
 
   run({ size, from, to }, session) {
     const { view } = session.selected;
-    const live = Array.from(view.uids.subarray(0, view.count)).filter((uid) => !view.isGone(uid));
-    const all = Math.ceil(live.length / size);
-    if (size < smallest && from <= all && live.length > 0) return { no: `[TOOFEW] Batches have at least ${smallest} messages` };
-    const ranges: string[] = [];
-    for (let batch = from; batch <= Math.min(to, all); batch++) {
-      const end = live.length - (batch - 1) * size;
-      ranges.push(`${live[Math.max(0, end - size)]}:${live[end - 1]}`);
-    }
+    const all = view.uids.subarray(0, view.count);
+    const live = view.hasGone ? all.filter((uid) => !view.isGone(uid)) : all;
+    if (size < smallest && from <= Math.ceil(live.length / size)) return { no: `[TOOFEW] Batches have at least ${smallest} messages` };
+    const ranges = uidRanges(live, size, from, to);
     session.out.untagged(`UIDBATCHES (TAG ${JSON.stringify(session.tag)})${ranges.length === 0 ? '' : ` ${ranges.join(',')}`}`);
     return 'Uidbatches completed.';
   },
 });
+
+/**
+ * Batches `from` to `to` of `uids` (ascending) as ranges from high to low, each beginning right below the one before; the last there
+ * is reaches down to 1. So every UID up to the highest is in one of them. RFC 10022 3.1
+ */
+export function uidRanges(uids: Uint32Array, size: number, from: number, to: number): string[] {
+  const ranges: string[] = [];
+  const batches = Math.ceil(uids.length / size);
+  for (let batch = from; batch <= Math.min(to, batches); batch++) {
+    const end = uids.length - (batch - 1) * size;
+    const high = batch === 1 ? uids[end - 1]! : uids[end]! - 1;
+    ranges.push(`${high}:${batch === batches ? 1 : uids[end - size]!}`);
+  }
+  return ranges;
+}
