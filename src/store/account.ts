@@ -187,6 +187,8 @@ export class Account implements AccountStore {
     const record = this.#reader.mailbox(id);
     await this.#catchUp(record);
     await this.#freshness.check(record);
+    // What the folder brought.
+    await this.#catchUp(this.#reader.mailbox(id));
   }
 
   /** Has a store thread read what the view of a mailbox lacks, where that is much. */

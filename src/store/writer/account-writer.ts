@@ -29,6 +29,9 @@ export class StaleIndex extends Error {}
 /** The index says what no program can have made true: it is set aside and made anew from the files. */
 export class BrokenIndex extends Error {}
 
+/** What an operation answers that is to be run again, after others of the account. */
+export const unfinished = Symbol('unfinished');
+
 /** One mutation. `prepare` comes before the transaction, `run` inside it. */
 export interface Operation<R = unknown> {
   /** Answered when its commit survives power loss by itself (STORE, EXPUNGE, MOVE); otherwise the file's name carries what the row says. */

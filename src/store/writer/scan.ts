@@ -1,14 +1,13 @@
-import { type Dirent, lstatSync, readdirSync, renameSync } from 'node:fs';
-import { lettered } from '../../mail/flags.ts';
-import { readKeywordFile } from '../files/keyword-file.ts';
-import { baseName, bitsOfLetters, type FileName, parseFileName, splitPath, uniqueName } from '../files/name.ts';
+import { type Dirent, lstatSync, readdirSync } from 'node:fs';
+import { atOnce, type Sliced } from '../../base/slices.ts';
+import { bitsOfLetters, type FileName, parseFileName, splitPath } from '../files/name.ts';
 import { folderStamp, isAtRest, stampTime } from '../files/stamp.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { FileRecord } from '../tables/message.ts';
-import { type AccountWriter, BrokenIndex } from './account-writer.ts';
-import { factsOfFile } from './content.ts';
+import type { AccountWriter } from './account-writer.ts';
+import { addRow, adoption, adoptSome, type Found, keywordLearner } from './adopt.ts';
 import { removeRow } from './flags.ts';
-import { settleAll } from './settle.ts';
+import { settle } from './settle.ts';
 
 /*
  * What other programs did to a folder. readdir may miss files while names change, so what it does not show is not yet gone:
@@ -16,8 +15,8 @@ import { settleAll } from './settle.ts';
  * What it does show is true: a new name of a known message is a flag change, an unknown file is new mail.
  */
 
-/** Contents are read at once for this many adopted files, later for more. */
-const readAtOnce = 100;
+/** So many new files become messages in one transaction, more in several. */
+const adoptAtOnce = 1000;
 /** Milliseconds a folder's stamp must be old before an equal one proves that nothing changed. */
 export const stampRest = 2000;
 
@@ -45,9 +44,8 @@ interface Listing {
 const reported = new Set<string>();
 
 function list(writer: AccountWriter, mailbox: MailboxRecord, parts: readonly ('new' | 'cur')[]): Listing {
-  const stamps = (): [string, string] => [folderStamp(writer.path(mailbox, 'new')), folderStamp(writer.path(mailbox, 'cur'))];
   const began = Date.now();
-  const [newStamp, curStamp] = stamps();
+  const [newStamp, curStamp] = stampsOf(writer, mailbox);
   const wasAtRest = isAtRest(newStamp, began) && isAtRest(curStamp, began);
   const names: string[] = [];
   for (const part of parts) {
@@ -61,7 +59,7 @@ function list(writer: AccountWriter, mailbox: MailboxRecord, parts: readonly ('n
       }
     }
   }
-  const [newAfter, curAfter] = stamps();
+  const [newAfter, curAfter] = stampsOf(writer, mailbox);
   const unchanged = newStamp === newAfter && curStamp === curAfter;
   return { names, newStamp, curStamp, unchanged, atRest: unchanged && wasAtRest };
 }
@@ -81,19 +79,32 @@ function isPlainFile(entry: Dirent, path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
+/** What a look at a folder came to. */
+export type Looked = Pick<ScanResult, 'missing' | 'unread'>;
+
+/** As `scanning`, at once. */
+export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySet<number> = new Set(), whole = false): Looked {
+  return atOnce(scanning(writer, id, missedBefore, whole));
+}
+
 /**
- * Reads a mailbox's folder and brings rows in line with it.
+ * Reads a mailbox's folder and brings rows in line with it. Many files become messages in many transactions: where this yields, others
+ * may write to the mailbox.
  *
  * @param missedBefore what the scan before, a second or more ago, did not see
  * @param whole        both folders are read, whatever their stamps say
  */
-export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySet<number> = new Set(), whole = false): ScanResult {
+export function* scanning(writer: AccountWriter, id: number, missedBefore: ReadonlySet<number>, whole = false): Sliced<Looked> {
   const started = Date.now();
-  // Read first: of flags that another process sets from here on a name may tell before or after its rename.
-  const modseq = writer.mailboxes.modseq(id);
-  settleAll(writer);
+  let modseq: number | undefined;
+  for (;;) {
+    // Read first: of flags that another process sets from here on a name may tell before or after its rename.
+    modseq = writer.mailboxes.modseq(id);
+    if (!settle(writer)) break;
+    yield;
+  }
   const before = writer.mailboxes.get(id);
-  if (before === undefined) return { took: 0, missing: [], unread: false };
+  if (before === undefined) return nothing;
   const onlyNew =
     !whole &&
     missedBefore.size === 0 &&
@@ -101,9 +112,9 @@ export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySe
     before.scanned >= stampTime(before.curStamp) + stampRest;
   let parts: readonly ('new' | 'cur')[] = onlyNew ? ['new'] : ['new', 'cur'];
   let listing = list(writer, before, parts);
-  return writer.transaction(() => {
+  const begun = writer.transaction(() => {
     const mailbox = writer.mailboxes.get(id);
-    if (mailbox === undefined) return { took: 0, missing: [], unread: false };
+    if (mailbox === undefined) return null;
     // Another process wrote in between: read again while it cannot.
     if (mailbox.modseq !== modseq || mailbox.changed !== before.changed) listing = list(writer, mailbox, parts);
     let compared = parts.length === 1 ? compareNew(writer, listing.names, mailbox) : null;
@@ -114,25 +125,56 @@ export function scan(writer: AccountWriter, id: number, missedBefore: ReadonlySe
       }
       compared = compare(writer, writer.messages.files(id), listing.names, mailbox);
     }
+    const unknown = [...compared.unknown, ...copies(writer, mailbox, compared, listing.atRest)];
+    const isLong = unknown.length > adoptAtOnce;
+    const scanned = parts.length === 2 ? started : mailbox.scanned;
     // With something missing the stamps stay as they were: who opens the mailbox next looks again.
-    if (listing.unchanged && compared.missing.every((uid) => missedBefore.has(uid)))
-      writer.mailboxes.setScanned(id, listing.newStamp, listing.curStamp, parts.length === 2 ? started : mailbox.scanned);
+    const isKnown = listing.unchanged && compared.missing.every((uid) => missedBefore.has(uid));
+    // While files are not adopted yet, too: nobody else would look for them after a crash.
+    if (isKnown && !isLong) writer.mailboxes.setScanned(id, listing.newStamp, listing.curStamp, scanned);
     const known = writer.mailboxes.get(id)!;
     writer.touch(known);
     adoptChanges(writer, known, compared.changed);
     readAnew(writer, known, compared.strayed);
-    const unread = adoptFiles(writer, known, [...compared.unknown, ...copies(writer, known, compared, listing.atRest)]);
+    const files = adoption(writer, known, unknown);
+    if (!isLong) while (!adoptSome(writer, known, files));
     const missing: number[] = [];
     const gone: number[] = [];
     for (const uid of compared.missing) (missedBefore.has(uid) && listing.atRest ? gone : missing).push(uid);
     expungeMissing(writer, known, gone);
-    return { took: Date.now() - started, missing, unread };
+    return { files, missing, scanned, isKnown, isLong };
   }, 'FULL');
+  if (begun === null) return nothing;
+  const { files, missing, scanned, isKnown, isLong } = begun;
+  // What the folder must look like for nobody to have changed it between two transactions.
+  let stamps: readonly [string, string] | null = isKnown ? [listing.newStamp, listing.curStamp] : null;
+  for (let left = isLong; left; ) {
+    yield;
+    left = writer.transaction(() => {
+      const mailbox = writer.mailboxes.get(id);
+      if (mailbox === undefined) return false;
+      const now = stampsOf(writer, mailbox);
+      if (stamps !== null && (stamps[0] !== now[0] || stamps[1] !== now[1])) stamps = null;
+      writer.touch(mailbox);
+      const isLast = adoptSome(writer, mailbox, files);
+      if (stamps !== null) stamps = stampsOf(writer, mailbox);
+      if (isLast && stamps !== null) writer.mailboxes.setScanned(id, ...stamps, scanned);
+      return !isLast;
+    }, 'FULL');
+  }
+  return { missing, unread: files.unread };
 }
+
+const nothing: Looked = { missing: [], unread: false };
+
+const stampsOf = (writer: AccountWriter, mailbox: MailboxRecord): [fresh: string, cur: string] => [
+  folderStamp(writer.path(mailbox, 'new')),
+  folderStamp(writer.path(mailbox, 'cur')),
+];
 
 interface Compared {
   readonly changed: { readonly row: FileRecord; readonly file: string; readonly parsed: FileName }[];
-  readonly unknown: { readonly file: string; readonly parsed: FileName }[];
+  readonly unknown: Found[];
   /** Rows whose file is not there, and a file with their UID that another name begins. */
   readonly strayed: { readonly row: FileRecord; readonly file: string; readonly parsed: FileName }[];
   /** Second names of a message. */
@@ -239,127 +281,6 @@ function adoptChanges(writer: AccountWriter, mailbox: MailboxRecord, changed: Co
   if (modseq === 0) return;
   writer.mailboxes.setModseq(mailbox.id, modseq);
   writer.hint(mailbox.id, modseq);
-}
-
-/** Takes names for letters from the folder's keyword file when a file name uses one we do not know. */
-function keywordLearner(writer: AccountWriter, mailbox: MailboxRecord): (letters: string | null) => void {
-  let known = writer.mailboxes.keywords(mailbox.id);
-  return (letters) => {
-    if (letters === null || !letters.split('').some((l) => l >= 'a' && l <= 'z' && (known[l.charCodeAt(0) - 97] ?? '') === '')) return;
-    for (const [letter, name] of readKeywordFile(writer.path(mailbox)))
-      if ((known[letter] ?? '') === '') writer.mailboxes.addKeyword(mailbox.id, letter, name);
-    known = writer.mailboxes.keywords(mailbox.id);
-    // A letter that nobody has named still is a keyword.
-    for (const letter of letters) {
-      const code = letter.charCodeAt(0) - 97;
-      if (code >= 0 && code < lettered && (known[code] ?? '') === '') writer.mailboxes.addKeyword(mailbox.id, code, `keyword-${letter}`);
-    }
-    known = writer.mailboxes.keywords(mailbox.id);
-  };
-}
-
-const byArrival = (a: { parsed: FileName }, b: { parsed: FileName }): number => {
-  const seconds = (name: FileName): number => Number.parseInt(name.unique, 10) || 0;
-  return seconds(a.parsed) - seconds(b.parsed) || (a.parsed.unique < b.parsed.unique ? -1 : 1);
-};
-
-/**
- * Files without a row become messages: under the UID in their names, where no other message has or had it.
- *
- * @returns whether contents are still to be read
- */
-function adoptFiles(writer: AccountWriter, mailbox: MailboxRecord, unknown: Compared['unknown']): boolean {
-  const foreign: Compared['unknown'] = [];
-  const ours: { file: string; parsed: FileName; uid: number }[] = [];
-  const taken = new Set<number>();
-  for (const entry of unknown.toSorted(byArrival).reverse()) {
-    const { file, parsed } = entry;
-    const path = mailbox.folder === '' ? file : `${mailbox.folder}/${file}`;
-    if (writer.messages.isOrigin(path)) continue;
-    const isOurs = parsed.uidValidity === mailbox.uidValidity && parsed.uid !== null && !taken.has(parsed.uid);
-    const row = isOurs ? writer.messages.get(mailbox.id, parsed.uid!) : undefined;
-    // Looked up it is there, listed it was not: every look would take the file for another new message.
-    if (row?.file === file) throw new BrokenIndex(`${mailbox.name}: UID ${row.uid} is not among its rows`);
-    const uid = isOurs && row === undefined ? parsed.uid : null;
-    const tombstone = uid === null ? undefined : writer.tombstones.has(mailbox.id, uid);
-    if (tombstone !== undefined && tombstone.file !== null) continue;
-    if (uid !== null && tombstone === undefined) {
-      taken.add(uid);
-      ours.push({ file, parsed, uid });
-    } else foreign.push(entry);
-  }
-  if (ours.length + foreign.length === 0) return false;
-  const learnt = keywordLearner(writer, mailbox);
-  const modseq = writer.nextModseq();
-  const atOnce = ours.length + foreign.length <= readAtOnce;
-  let unread = false;
-  let highest = mailbox.uidNext - 1;
-  for (const { file, parsed, uid } of ours.reverse()) {
-    learnt(parsed.letters);
-    if (addRow(writer, mailbox, uid, modseq, file, parsed, atOnce)) unread ||= !atOnce;
-    highest = Math.max(highest, uid);
-  }
-  // UIDs beyond what the rows know: more may have been given since, and taken away.
-  const next = highest >= mailbox.uidNext ? Math.max(highest, mailbox.uidReserved) + 1 : mailbox.uidNext;
-  writer.mailboxes.advance(mailbox.id, next, modseq);
-  writer.hint(mailbox.id, modseq);
-  if (foreign.length === 0) return unread;
-  const current = writer.mailboxes.get(mailbox.id)!;
-  let uid = writer.drawUids(current, foreign.length, modseq);
-  for (const { file, parsed } of foreign.reverse()) {
-    learnt(parsed.letters);
-    // A second file of a message that we have must not share its name, which POP3 and OBJECTID show.
-    const unique = parsed.uidValidity === mailbox.uidValidity ? uniqueName(Date.now()) : parsed.unique;
-    const { folder, name } = splitPath(file);
-    const colon = name.indexOf(':');
-    const target = `${folder}/${baseName({ unique, fields: parsed.fields }, mailbox.uidValidity, uid)}${colon === -1 ? '' : name.slice(colon)}`;
-    try {
-      renameSync(writer.path(mailbox, file), writer.path(mailbox, target));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
-      if ((error as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') throw error;
-      writer.log.warn({ mailbox: mailbox.name }, `${file}: name too long to carry a UID: skipped`);
-      continue;
-    }
-    writer.syncLater(writer.path(mailbox, folder));
-    if (addRow(writer, mailbox, uid, modseq, target, parsed, atOnce)) unread ||= !atOnce;
-    uid++;
-  }
-  return unread;
-}
-
-function addRow(
-  writer: AccountWriter,
-  mailbox: MailboxRecord,
-  uid: number,
-  modseq: number,
-  file: string,
-  parsed: FileName,
-  readNow: boolean,
-): boolean {
-  const path = writer.path(mailbox, file);
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat === undefined || !stat.isFile()) return false;
-  const named = parsed.virtualSize !== null && parsed.size === stat.size;
-  const read = readNow || !named ? factsOfFile(path) : null;
-  const contentId = read === null ? null : writer.contents.insert(read.facts, read.header);
-  writer.messages.insert(mailbox.id, {
-    uid,
-    flags: bitsOfLetters(parsed.letters ?? ''),
-    modseq,
-    internalDate: Math.round(stat.mtimeMs),
-    zone: null,
-    saveDate: Date.now(),
-    size: read?.facts.virtualSize ?? parsed.virtualSize ?? stat.size,
-    fileSize: stat.size,
-    dirty: 0,
-    contentId,
-    file,
-    origin: null,
-    sent: read?.facts.sortKeys.sent ?? null,
-    sentDay: read?.facts.sortKeys.sentDay ?? null,
-  });
-  return contentId === null;
 }
 
 function expungeMissing(writer: AccountWriter, mailbox: MailboxRecord, uids: readonly number[]): void {

@@ -1,5 +1,7 @@
 import { unlinkSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Log } from '../../base/log.ts';
+import type { Sliced } from '../../base/slices.ts';
 import { isFull, sqliteFault } from '../../db/open.ts';
 import { Fault } from '../../mail/fault.ts';
 import { Journal, type JournalStep } from '../journal/journal.ts';
@@ -7,7 +9,7 @@ import type { Burst, CommandName, Commands, Reply, Request, Told } from '../prot
 import { WordIndexer } from '../search/index-words.ts';
 import type { StoreSettings } from '../settings.ts';
 import { surplus } from '../surplus.ts';
-import { type AccountWriter, type Operation, StaleIndex } from './account-writer.ts';
+import { type AccountWriter, type Operation, StaleIndex, unfinished } from './account-writer.ts';
 import { setAcl, setMetadata } from './annotations.ts';
 import { append } from './append.ts';
 import { readContents, readWanted } from './content.ts';
@@ -19,7 +21,7 @@ import { lookThrough } from './look.ts';
 import { create, deleteMailbox, rename, setSpecialUse, subscribe } from './mailboxes.ts';
 import { mustBeSound } from './mend.ts';
 import { adoptFolders, giveUp, isBroken, isKnown, type Opened, openWriter, setAside } from './open.ts';
-import { type ScanResult, scan } from './scan.ts';
+import { type Looked, type ScanResult, scanning } from './scan.ts';
 import { settle, settleAll } from './settle.ts';
 
 /** Files open at once while a burst is written. */
@@ -44,7 +46,7 @@ type Kind = 'batch' | 'alone';
 const operations: {
   readonly [N in CommandName]: {
     readonly kind: Kind;
-    readonly make: (writer: AccountWriter, request: Commands[N]['request']) => Operation<Commands[N]['result']>;
+    readonly make: (writer: AccountWriter, request: Commands[N]['request']) => Operation<Commands[N]['result'] | typeof unfinished>;
   };
 } = {
   open: { kind: 'alone', make: (writer) => immediate(() => found(writer)) },
@@ -61,7 +63,7 @@ const operations: {
   setSpecialUse: { kind: 'batch', make: (writer, { name, specialUse }) => setSpecialUse(writer, name, specialUse) },
   setMetadata: { kind: 'batch', make: setMetadata },
   setAcl: { kind: 'batch', make: setAcl },
-  scan: { kind: 'alone', make: (writer, request) => immediate(() => look(writer, request)) },
+  scan: { kind: 'alone', make: look },
   mend: { kind: 'alone', make: (writer, { broken }) => immediate(() => mustBeSound(writer, broken)) },
   read: { kind: 'alone', make: (writer, { mailbox, uids }) => immediate(() => readWanted(writer, mailbox, uids)) },
   look: { kind: 'alone', make: (writer, request) => immediate(() => lookThrough(writer, request)) },
@@ -70,24 +72,34 @@ const operations: {
 };
 
 /** Work with transactions of its own. */
-interface Immediate<R> extends Operation<R> {
+interface Immediate<R> extends Operation<R | typeof unfinished> {
   readonly immediate: true;
 }
-const immediate = <R>(run: () => R): Immediate<R> => ({ durable: false, immediate: true, run });
+const immediate = <R>(run: () => R | typeof unfinished): Immediate<R> => ({ durable: false, immediate: true, run });
 
-function look(writer: AccountWriter, { mailbox, missing, unless }: Commands['scan']['request']): ScanResult {
-  if (mailbox !== null) {
+function look(writer: AccountWriter, { mailbox, missing, unless }: Commands['scan']['request']): Immediate<ScanResult> {
+  let took = 0;
+  let work: Sliced<Looked> | null = null;
+  const begin = (): Sliced<Looked> | Omit<ScanResult, 'took'> => {
+    if (mailbox === null) {
+      adoptFolders(writer);
+      found(writer);
+      return { missing: [], unread: false };
+    }
     // Whoever asked may have met our own renames, halfway through.
     const known = unless === 'known' ? writer.mailboxes.get(mailbox) : undefined;
     const needless = known !== undefined && isKnown(writer, known);
     const isBusy = unless === 'busy' && writer.messages.dirty(manyFiles).length === manyFiles;
-    if (needless || isBusy) return { took: 0, missing, unread: false, needless: true };
-    return scan(writer, mailbox, new Set(missing));
-  }
-  const started = Date.now();
-  adoptFolders(writer);
-  found(writer);
-  return { took: Date.now() - started, missing: [], unread: false };
+    return needless || isBusy ? { missing, unread: false, needless: true } : scanning(writer, mailbox, new Set(missing));
+  };
+  return immediate(() => {
+    const began = performance.now();
+    const begun = work ?? begin();
+    if ('next' in begun) work = begun;
+    const step = 'next' in begun ? begun.next() : { done: true as const, value: begun };
+    took += performance.now() - began;
+    return step.done === true ? { took, ...step.value } : unfinished;
+  });
 }
 
 function load(writer: AccountWriter, mailbox: number) {
@@ -162,6 +174,8 @@ export class StoreThread {
   #working: Promise<void> | null = null;
   readonly #putOff: (() => void)[] = [];
   readonly #tried = new WeakSet<Request>();
+  /** Requests that have had their turn and are to have another. */
+  readonly #begun = new WeakMap<Request, Piece>();
   readonly #journal: Journal | null;
   /** The round before, while it waits for the disk. */
   #finishing: Promise<void> | null = null;
@@ -190,6 +204,8 @@ export class StoreThread {
   async #rounds(): Promise<void> {
     while (this.#waiting.length > 0) {
       const round = await this.#round();
+      // So that what comes meanwhile is heard of.
+      if (this.#waiting.some((request) => this.#begun.has(request))) await turn();
       // While one round waits for the disk the next one is written.
       await this.#finishing;
       this.#finishing = this.#finish(round).finally(() => {
@@ -258,7 +274,12 @@ export class StoreThread {
     const again = pieces.filter((piece) => this.#isWorthAnotherTry(piece));
     for (const piece of again) piece.operation.dispose?.();
     this.#waiting.unshift(...again.map(({ request }) => request));
-    return { pieces: pieces.filter((piece) => !again.includes(piece)), replies, hints, debt: debtOf(byAccount) };
+    // What waited meanwhile goes first.
+    const begun = pieces.filter(({ outcome }) => outcome?.value === unfinished);
+    for (const piece of begun) this.#begun.set(piece.request, piece);
+    this.#waiting.push(...begun.map(({ request }) => request));
+    const done = pieces.filter((piece) => !again.includes(piece) && !begun.includes(piece));
+    return { pieces: done, replies, hints, debt: debtOf(byAccount) };
   }
 
   async #finish({ pieces, replies, hints, debt }: Round): Promise<void> {
@@ -274,6 +295,9 @@ export class StoreThread {
   #begin(request: Request): Piece | Reply {
     try {
       const held = this.#hold(request.account);
+      const begun = this.#begun.get(request);
+      // With another index it begins anew.
+      if (begun?.held === held) return Object.assign(begun, { outcome: null });
       const { make } = operations[request.command] as { make: (writer: AccountWriter, request: unknown) => Operation };
       return { request, held, operation: make(held.writer, request.request), outcome: null };
     } catch (error) {
