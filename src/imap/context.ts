@@ -1,11 +1,11 @@
 import { Fault } from '../mail/fault.ts';
 import type { Uid } from '../mail/numbers.ts';
 import type { SearchKey } from '../mail/search.ts';
-import type { SortCriterion } from '../mail/sort.ts';
+import { insertionPlaces, needsText, type SortCriterion, type SortItem } from '../mail/sort.ts';
 import { formatNumbers } from './grammar/sequence-set.ts';
 import { rangesOf } from './search.ts';
 import type { Session } from './session.ts';
-import { insertionPlaces, sorted } from './sort.ts';
+import { sorted } from './sort.ts';
 import type { View } from './view.ts';
 
 /** A search whose result is kept up to date for the client. RFC 5267 4.3 */
@@ -85,8 +85,10 @@ async function putIn(session: Session, view: View, { uids, sort }: SearchContext
   for (const uid of added) uids.add(uid);
   if (sort === null || added.length === 0) return inMailboxOrder(added);
   const { mail } = session.selected;
-  const fresh = await sorted(mail, view.mailbox.id, Uint32Array.from(added), sort.criteria);
-  const before = await insertionPlaces(mail, view.mailbox.id, sort.order, fresh, sort.criteria);
+  const { id } = view.mailbox;
+  const fresh = await sorted(mail, id, Uint32Array.from(added), sort.criteria);
+  const itemOf = async (uid: number): Promise<SortItem | undefined> => (await mail.sortItems(id, [uid], needsText(sort.criteria)))[0];
+  const before = await insertionPlaces(itemOf, sort.order, fresh, sort.criteria);
   const runs: Run[] = [];
   const order: number[] = [];
   let from = 0;

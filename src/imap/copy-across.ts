@@ -34,9 +34,9 @@ export async function copyAcross(
         messages.push({ message, flags: allowed(flagNames(row, keywords)), internalDate: row.internalDate, zone: row.zone });
       }
     }
-    if (messages.length === 0) return { target, sources: [], targets: [] };
+    if (messages.length === 0) return { target, sources: new Uint32Array(0), targets: new Uint32Array(0) };
     const stored = await to.append(name, messages);
-    return { target: stored[0]!.mailbox, sources, targets: stored.map(({ uid }) => uid) };
+    return { target: stored[0]!.mailbox, sources: Uint32Array.from(sources), targets: Uint32Array.from(stored, ({ uid }) => uid) };
   } finally {
     for (const { message } of messages) await message.discard();
   }

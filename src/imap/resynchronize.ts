@@ -1,3 +1,4 @@
+import { Share } from '../base/share.ts';
 import type { Qresync } from './grammar/select-parameters.ts';
 import { formatNumbers, resolveRanges } from './grammar/sequence-set.ts';
 import type { Session } from './session.ts';
@@ -19,23 +20,36 @@ export async function resynchronize(
   const known = resolveRanges(knownUids ?? [{ from: 1, to: Math.max(1, last) }], last);
   // With tombstones that old gone, everything the client may know and we do not have is named. RFC 7162 3.2.5.1
   const vanished = changes.complete
-    ? within(
-        changes.expunged.filter((uid) => view.place(uid) < 0),
-        known,
-      )
+    ? formatNumbers(goneOf(changes.expunged, known, view))
     : missing(view, known, trusted(view, knownSequence), last);
   if (vanished !== '') session.out.untagged(`VANISHED (EARLIER) ${vanished}`);
-  for (const row of changes.changed) {
-    const at = view.place(row.uid);
-    if (at < 0 || view.modSeqs[at]! <= modSeq || !known.some(([from, to]) => row.uid >= from && row.uid <= to)) continue;
-    const uid = session.uidOnly ? '' : `UID ${row.uid} `;
+  const share = new Share();
+  const { uids } = changes.changed;
+  const find = view.finder(uids.length);
+  const isKnown = among(known);
+  for (let i = 0; i < uids.length; i++) {
+    if (i % 1000 === 999) await (session.out.drained() ?? share.next());
+    const at = find(uids[i]!);
+    if (at < 0 || view.modSeqs[at]! <= modSeq || !isKnown(uids[i]!)) continue;
+    const uid = session.uidOnly ? '' : `UID ${uids[i]} `;
     session.out.line(`${session.fetchHead(view, at)}${uid}FLAGS (${view.flagText(at, !session.rev2)}) MODSEQ (${view.modSeqs[at]}))`);
   }
 }
 
-function within(uids: readonly number[], known: readonly (readonly [number, number])[]): string {
-  const sorted = uids.filter((uid) => known.some(([from, to]) => uid >= from && uid <= to)).sort((a, b) => a - b);
-  return formatNumbers(sorted);
+/** Those of `expunged` (ascending) that are in the ranges and that the view does not have. */
+export function goneOf(expunged: Uint32Array, ranges: readonly (readonly [number, number])[], view: View): Uint32Array {
+  const find = view.finder(expunged.length);
+  const isNamed = among(ranges);
+  return expunged.filter((uid) => isNamed(uid) && find(uid) < 0);
+}
+
+/** Whether one of the ranges, which ascend, has a UID; asked of UIDs that ascend. */
+function among(ranges: readonly (readonly [number, number])[]): (uid: number) => boolean {
+  let next = 0;
+  return (uid) => {
+    while (next < ranges.length && ranges[next]![1] < uid) next++;
+    return next < ranges.length && ranges[next]![0] <= uid;
+  };
 }
 
 /** Highest UID up to which client and view agree by the pairs the client gave. RFC 7162 3.2.5.2 */

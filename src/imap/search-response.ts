@@ -5,12 +5,12 @@ import { formatNumbers } from './grammar/sequence-set.ts';
 import { pick } from './partial.ts';
 import type { Session } from './session.ts';
 import { sendUpdates } from './updates.ts';
-import type { View } from './view.ts';
+import type { Places, View } from './view.ts';
 
 export interface Found {
   readonly view: View;
   /** Places in the order found: that of the mailbox, or sorted. */
-  readonly places: readonly number[];
+  readonly places: Uint32Array;
   readonly byUid: boolean;
   /** A MODSEQ key was used. */
   readonly modSeq: boolean;
@@ -77,19 +77,20 @@ export function sendExtended(
 export function saveResult({ view, places }: Found, { min, max, all, count, partial }: SearchReturn): void {
   const onlyEnds = (min || max) && !all && !count && partial === null;
   const kept = onlyEnds
-    ? [...(min ? places.slice(0, 1) : []), ...(max ? places.slice(-1) : [])]
+    ? [...(min ? places.subarray(0, 1) : []), ...(max ? places.subarray(-1) : [])]
     : partial !== null && !all
       ? pick(places, partial)
       : places;
-  view.saved = view.uidsOf([...new Set(kept)].sort((a, b) => a - b));
+  view.saved = view.uidsOf(Uint32Array.from(new Set(kept)).sort());
 }
 
-function numbersOf({ view, places, byUid }: Found): number[] {
-  return byUid ? Array.from(view.uidsOf(places)) : places.map((at) => at + 1);
+function numbersOf({ view, places, byUid }: Found): Uint32Array {
+  return byUid ? view.uidsOf(places) : places.map((at) => at + 1);
 }
 
-function highest(view: View, places: readonly number[]): number {
+function highest(view: View, places: Places): number {
+  const { modSeqs } = view;
   let most = 0;
-  for (const at of places) if (view.modSeqs[at]! > most) most = view.modSeqs[at]!;
+  for (let i = 0; i < places.length; i++) most = Math.max(most, modSeqs[places[i]!]!);
   return most;
 }

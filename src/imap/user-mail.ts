@@ -6,8 +6,7 @@ import { systemFlags } from '../mail/flags.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import { type Acl, allRights, rightsOf } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
-import type { SortItem } from '../mail/sort.ts';
-import type { NumberKey, SortColumn } from '../mail/sort-numbers.ts';
+import type { SortCriterion, SortItem } from '../mail/sort.ts';
 import type {
   AccountStore,
   Annotation,
@@ -305,8 +304,8 @@ export class UserMail implements AccountStore {
     return this.#in(id, 'r').sortItems(id, uids, withText);
   }
 
-  async sortColumn(id: MailboxId, uids: ArrayLike<number>, key: NumberKey): Promise<SortColumn> {
-    return this.#in(id, 'r').sortColumn(id, uids, key);
+  async sort(id: MailboxId, uids: Uint32Array, criteria: readonly SortCriterion[]): Promise<Uint32Array> {
+    return this.#in(id, 'r').sort(id, uids, criteria);
   }
 
   async openMessage(id: MailboxId, uid: Uid): Promise<MessageFile> {
@@ -362,11 +361,7 @@ export class UserMail implements AccountStore {
     const others = allowedFlags(known, rights).filter((flag) => !given.has(flag.toLowerCase()));
     const removed = await store.store(id, uids, { op: 'remove', flags: others }, unchangedSince);
     if (flags.length === 0) return removed;
-    const added = await store.store(
-      id,
-      removed.rows.map(({ uid }) => uid),
-      { op: 'add', flags },
-    );
+    const added = await store.store(id, removed.rows.uids, { op: 'add', flags });
     return { rows: added.rows, modified: removed.modified };
   }
 
@@ -387,7 +382,7 @@ export class UserMail implements AccountStore {
     return copied;
   }
 
-  async expunge(id: MailboxId, uids?: ArrayLike<number>, force = false): Promise<readonly Uid[]> {
+  async expunge(id: MailboxId, uids?: ArrayLike<number>, force = false): Promise<Uint32Array> {
     return this.#in(id, force ? 'te' : 'e').expunge(id, uids, force);
   }
 

@@ -1,13 +1,18 @@
 import { Fault } from '../mail/fault.ts';
 import { firstKeywordBit, lettered, systemFlags } from '../mail/flags.ts';
 import type { ModSeq, SequenceNumber, Uid } from '../mail/numbers.ts';
-import type { AccountStore, Changes, FlagRow, Mailbox, MailboxSnapshot } from '../store/store.ts';
+import type { AccountStore, Changes, FlagRows, Mailbox, MailboxSnapshot } from '../store/store.ts';
 import type { SearchContext } from './context.ts';
 import { utf8 } from './grammar/format.ts';
 import { resolveRanges, type SequenceSet } from './grammar/sequence-set.ts';
 
 /** Places in the view (sequence number - 1), ascending. */
 export type Places = ArrayLike<number>;
+
+const none = new Uint32Array(0);
+const noNames: readonly string[] = [];
+/** One search costs as much as so many steps. */
+const few = 8;
 
 /**
  * What one session believes its mailbox holds: the only place where sequence numbers and UIDs meet.
@@ -30,7 +35,7 @@ export class View {
   toldModSeq: ModSeq;
   uidNext: Uid;
   /** The search result saved for `$`, UIDs ascending. RFC 9051 6.4.4.1 */
-  saved: Uint32Array = new Uint32Array(0);
+  saved: Uint32Array = none;
   /** Searches kept up to date, and UIDs whose flags this session changed since they were looked at. */
   contexts: readonly SearchContext[] = [];
   changedHere: number[] = [];
@@ -42,8 +47,8 @@ export class View {
 
   readonly #mail: AccountStore;
   #shared = true;
-  /** UIDs in the view whose messages are gone. */
-  #gone = new Set<number>();
+  /** UIDs in the view whose messages are gone, ascending. */
+  #gone: Uint32Array = none;
   #recent: (readonly [from: number, before: number])[] = [];
   #flagTexts = new Map<number, string>();
 
@@ -62,16 +67,9 @@ export class View {
     this.keywords = mail.keywords(mailbox.id);
   }
 
-  /** Sequence number of the first place at or after `uid`, minus one. */
+  /** The first place at or after `uid`. */
   lowerBound(uid: number): number {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.uids[middle]! < uid) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return lowerBound(this.uids, this.count, uid);
   }
 
   /** Place of `uid`, -1 where it is not in the view. */
@@ -86,15 +84,25 @@ export class View {
   }
 
   isGone(uid: number): boolean {
-    return this.#gone.size > 0 && this.#gone.has(uid);
+    return this.#gone.length > 0 && this.#gone[lowerBound(this.#gone, this.#gone.length, uid)] === uid;
   }
 
   get hasGone(): boolean {
-    return this.#gone.size > 0;
+    return this.#gone.length > 0;
   }
 
-  get gone(): ReadonlySet<number> {
+  get gone(): Uint32Array {
     return this.#gone;
+  }
+
+  /** As `place`, for so many UIDs that come in ascending order. */
+  finder(count: number): (uid: number) => number {
+    if (count * few < this.count) return (uid) => this.place(uid);
+    let at = 0;
+    return (uid) => {
+      while (at < this.count && this.uids[at]! < uid) at++;
+      return at < this.count && this.uids[at] === uid ? at : -1;
+    };
   }
 
   /**
@@ -121,27 +129,20 @@ export class View {
     return places;
   }
 
-  /** Places of those of `uids` that are here, in their order. */
-  placesOf(uids: ArrayLike<number>): number[] {
-    const places: number[] = [];
-    const placeOf = uids.length * 16 > this.count ? this.#placeTable() : null;
+  /** Places of those of `uids`, in whatever order, that are in the view. */
+  placesOf(uids: ArrayLike<number>): Uint32Array {
+    const places = new Uint32Array(uids.length);
     const first = this.uids[0] ?? 0;
+    const span = this.count === 0 ? 0 : this.uids[this.count - 1]! - first + 1;
+    // Of many, by a table of all: places plus one.
+    const table = uids.length * few >= this.count && span <= this.count * few ? new Uint32Array(span) : null;
+    if (table !== null) for (let at = 0; at < this.count; at++) table[this.uids[at]! - first] = at + 1;
+    let n = 0;
     for (let i = 0; i < uids.length; i++) {
-      const at = placeOf === null ? this.place(uids[i]!) : (placeOf[uids[i]! - first] ?? 0) - 1;
-      if (at >= 0) places.push(at);
+      const at = table === null ? this.place(uids[i]!) : (table[uids[i]! - first] ?? 0) - 1;
+      if (at >= 0) places[n++] = at;
     }
-    return places;
-  }
-
-  /** Place + 1 by UID from the first one on; 0: not here. null where UIDs lie far apart. */
-  #placeTable(): Uint32Array | null {
-    if (this.count === 0) return null;
-    const first = this.uids[0]!;
-    const span = this.uids[this.count - 1]! - first + 1;
-    if (span > 4 * this.count) return null;
-    const table = new Uint32Array(span);
-    for (let at = 0; at < this.count; at++) table[this.uids[at]! - first] = at + 1;
-    return table;
+    return places.subarray(0, n);
   }
 
   uidsOf(places: Places): Uint32Array {
@@ -160,23 +161,22 @@ export class View {
    * @returns places whose flags or mod-sequence the client does not know yet, those of new messages aside; and how many are new
    */
   advance(changes: Changes): { readonly touched: number[]; readonly added: number } {
-    const touched: number[] = [];
-    let added = 0;
     if (!changes.complete) return this.#resync();
-    for (const row of changes.changed) {
-      if (row.uid >= this.uidNext) continue;
-      const at = this.place(row.uid);
-      if (at >= 0 && this.#learn(at, row)) touched.push(at);
+    const { changed } = changes;
+    const touched: number[] = [];
+    const first = lowerBound(changed.uids, changed.uids.length, this.uidNext);
+    const added = changed.uids.length - first;
+    const find = this.finder(first);
+    for (let i = 0; i < first; i++) {
+      const at = find(changed.uids[i]!);
+      if (at >= 0 && this.#learn(at, changed, i)) touched.push(at);
     }
-    const fresh = changes.changed.filter((row) => row.uid >= this.uidNext).sort((a, b) => a.uid - b.uid);
-    for (const row of fresh) {
-      this.#push(row);
-      added++;
-    }
-    for (const uid of changes.expunged) if (this.place(uid) >= 0) this.#gone.add(uid);
+    if (added > 0) this.#own(this.count + added);
+    for (let i = first; i < changed.uids.length; i++) this.#push(changed, i);
+    const findGone = this.finder(changes.expunged.length);
+    this.#lose(changes.expunged.filter((uid) => findGone(uid) >= 0));
     this.modSeq = changes.highestModSeq;
     if (changes.uidNext > this.uidNext) this.uidNext = changes.uidNext;
-    touched.sort((a, b) => a - b);
     return { touched, added };
   }
 
@@ -187,44 +187,51 @@ export class View {
   }
 
   /** Takes in what a command of this session has told the client anyway. @returns places that are here, in order */
-  learn(rows: readonly FlagRow[]): number[] {
+  learn(rows: FlagRows): number[] {
     const places: number[] = [];
-    for (const row of rows) {
-      const at = this.place(row.uid);
+    const find = this.finder(rows.uids.length);
+    for (let i = 0; i < rows.uids.length; i++) {
+      const at = find(rows.uids[i]!);
       if (at < 0) continue;
-      this.#learn(at, row);
-      if (this.contexts.length > 0) this.changedHere.push(row.uid);
+      this.learnAt(at, rows, i);
       places.push(at);
     }
     return places;
   }
 
+  /** The same of one row, whose place that is. */
+  learnAt(at: number, rows: FlagRows, i: number): void {
+    this.#learn(at, rows, i);
+    if (this.contexts.length > 0) this.changedHere.push(rows.uids[i]!);
+  }
+
   /** Lets go of what was expunged. @returns the UIDs and the sequence numbers to tell, each as things are when it is told */
-  expunge(): { readonly uids: number[]; readonly sequenceNumbers: number[] } {
-    const uids: number[] = [];
-    const sequenceNumbers: number[] = [];
-    if (this.#gone.size === 0) return { uids, sequenceNumbers };
+  expunge(): { readonly uids: Uint32Array; readonly sequenceNumbers: Uint32Array } {
+    const gone = this.#gone;
+    const sequenceNumbers = new Uint32Array(gone.length);
+    if (gone.length === 0) return { uids: gone, sequenceNumbers };
     this.#own(this.count);
+    const { uids, flags, modSeqs, count } = this;
     let kept = 0;
-    for (let i = 0; i < this.count; i++) {
-      const uid = this.uids[i]!;
-      if (this.#gone.has(uid)) {
-        uids.push(uid);
-        sequenceNumbers.push(kept + 1);
-        this.moreKeywords.delete(uid);
+    let next = 0;
+    for (let i = 0; i < count; i++) {
+      const uid = uids[i]!;
+      if (gone[next] === uid) {
+        sequenceNumbers[next++] = kept + 1;
         continue;
       }
       if (kept !== i) {
-        this.uids[kept] = uid;
-        this.flags[kept] = this.flags[i]!;
-        this.modSeqs[kept] = this.modSeqs[i]!;
+        uids[kept] = uid;
+        flags[kept] = flags[i]!;
+        modSeqs[kept] = modSeqs[i]!;
       }
       kept++;
     }
+    if (this.moreKeywords.size > 0) for (const uid of gone) this.moreKeywords.delete(uid);
     this.count = kept;
-    this.saved = this.saved.filter((uid) => !this.#gone.has(uid));
-    this.#gone.clear();
-    return { uids, sequenceNumbers };
+    this.saved = this.saved.filter((uid) => !this.isGone(uid));
+    this.#gone = none;
+    return { uids: gone, sequenceNumbers };
   }
 
   /** Messages with UIDs in [from, before) are this session's recent ones. RFC 3501 2.3.2 */
@@ -284,54 +291,64 @@ export class View {
     return names;
   }
 
-  #learn(at: number, row: FlagRow): boolean {
-    const more = row.moreKeywords.length > 0 || this.moreKeywords.size > 0;
-    const known = this.moreKeywords.get(row.uid) ?? [];
-    const sameMore = !more || known.join(' ') === row.moreKeywords.join(' ');
-    if (this.flags[at] === row.flags >>> 0 && this.modSeqs[at] === row.modSeq && sameMore) return false;
+  #learn(at: number, { uids, flags, modSeqs, moreKeywords }: FlagRows, i: number): boolean {
+    const uid = uids[i]!;
+    const bits = flags[i]! >>> 0;
+    const modSeq = modSeqs[i]!;
+    const more = moreKeywords.size + this.moreKeywords.size === 0 ? noNames : (moreKeywords.get(uid) ?? noNames);
+    const known = this.moreKeywords.size === 0 ? noNames : (this.moreKeywords.get(uid) ?? noNames);
+    if (this.flags[at] === bits && this.modSeqs[at] === modSeq && known.join(' ') === more.join(' ')) return false;
     this.#own(this.count);
-    this.flags[at] = row.flags;
-    this.modSeqs[at] = row.modSeq;
-    if (row.moreKeywords.length > 0) this.moreKeywords.set(row.uid, row.moreKeywords);
-    else if (more) this.moreKeywords.delete(row.uid);
+    this.flags[at] = bits;
+    this.modSeqs[at] = modSeq;
+    if (more.length > 0) this.moreKeywords.set(uid, more);
+    else if (known.length > 0) this.moreKeywords.delete(uid);
     return true;
   }
 
-  #push(row: FlagRow): void {
+  #push({ uids, flags, modSeqs, moreKeywords }: FlagRows, i: number): void {
+    const uid = uids[i]!;
     this.#own(this.count + 1);
-    this.uids[this.count] = row.uid;
-    this.flags[this.count] = row.flags;
-    this.modSeqs[this.count] = row.modSeq;
-    if (row.moreKeywords.length > 0) this.moreKeywords.set(row.uid, row.moreKeywords);
+    this.uids[this.count] = uid;
+    this.flags[this.count] = flags[i]!;
+    this.modSeqs[this.count] = modSeqs[i]!;
+    const more = moreKeywords.size === 0 ? noNames : (moreKeywords.get(uid) ?? noNames);
+    if (more.length > 0) this.moreKeywords.set(uid, more);
     this.count++;
-    this.uidNext = (row.uid + 1) as Uid;
+    this.uidNext = (uid + 1) as Uid;
+  }
+
+  /** @param uids ascending, in the view */
+  #lose(uids: Uint32Array): void {
+    if (uids.length === 0) return;
+    const fresh = this.#gone.length === 0 ? uids : uids.filter((uid) => !this.isGone(uid));
+    const all = new Uint32Array(this.#gone.length + fresh.length);
+    all.set(this.#gone);
+    all.set(fresh, this.#gone.length);
+    this.#gone = all.sort();
   }
 
   /** Tombstones that far back are gone: compares everything. */
   #resync(): { touched: number[]; added: number } {
     const now = this.#mail.snapshot(this.mailbox.id);
     const touched: number[] = [];
+    const gone: number[] = [];
     let added = 0;
     let at = 0;
     const before = this.count;
     for (let i = 0; i < now.uids.length; i++) {
-      const uid = now.uids[i]! as Uid;
-      while (at < before && this.uids[at]! < uid) this.#gone.add(this.uids[at++]!);
-      const row: FlagRow = {
-        uid,
-        flags: now.flags[i]!,
-        moreKeywords: now.moreKeywords.get(uid) ?? [],
-        modSeq: now.modSeqs[i]! as ModSeq,
-      };
+      const uid = now.uids[i]!;
+      while (at < before && this.uids[at]! < uid) gone.push(this.uids[at++]!);
       if (at < before && this.uids[at] === uid) {
-        if (this.#learn(at, row)) touched.push(at);
+        if (this.#learn(at, now, i)) touched.push(at);
         at++;
       } else if (uid >= this.uidNext) {
-        this.#push(row);
+        this.#push(now, i);
         added++;
       }
     }
-    while (at < before) this.#gone.add(this.uids[at++]!);
+    while (at < before) gone.push(this.uids[at++]!);
+    this.#lose(Uint32Array.from(gone));
     this.modSeq = now.highestModSeq;
     this.uidNext = now.uidNext;
     return { touched, added };
@@ -350,4 +367,16 @@ export class View {
     this.modSeqs = grow(this.modSeqs, new Float64Array(room));
     this.#shared = false;
   }
+}
+
+/** The first of the first `count`, ascending, that is `uid` or above. */
+function lowerBound(uids: Uint32Array, count: number, uid: number): number {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (uids[middle]! < uid) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -55,6 +55,40 @@ export function comparator(criteria: readonly SortCriterion[], scores: Scores = 
   };
 }
 
+/**
+ * Where each of `fresh` (in sort order) belongs in `order`: the place of the first one that comes after it. Looks at few of a long
+ * `order`; those whose messages are gone meanwhile are passed over.
+ */
+export async function insertionPlaces(
+  itemOf: (uid: number) => Promise<SortItem | undefined>,
+  order: ArrayLike<number>,
+  fresh: ArrayLike<number>,
+  criteria: readonly SortCriterion[],
+): Promise<number[]> {
+  const compare = comparator(criteria);
+  const places: number[] = [];
+  let low = 0;
+  for (let i = 0; i < fresh.length; i++) {
+    const item = await itemOf(fresh[i]!);
+    let high = item === undefined ? low : order.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      let probe = middle;
+      let other = await itemOf(order[probe]!);
+      while (other === undefined && ++probe < high) other = await itemOf(order[probe]!);
+      if (other === undefined || compare(other, item!) > 0) high = middle;
+      else low = probe + 1;
+    }
+    places.push(low);
+  }
+  return places;
+}
+
+/** Criteria that need no text of the message. */
+const numbers: readonly SortKey[] = ['arrival', 'date', 'size', 'relevancy'];
+
+export const needsText = (criteria: readonly SortCriterion[]): boolean => criteria.some(({ key }) => !numbers.includes(key));
+
 export function sortMessages(items: readonly SortItem[], criteria: readonly SortCriterion[], scores?: Scores): Sliced<SortItem[]> {
   return sliceSort(items, comparator(criteria, scores));
 }

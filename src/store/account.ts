@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
-import { inSlices, type Sliced } from '../base/slices.ts';
 import { Fault } from '../mail/fault.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import type { Acl } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
-import type { SortItem } from '../mail/sort.ts';
-import type { NumberKey, SortColumn } from '../mail/sort-numbers.ts';
+import type { SortCriterion, SortItem } from '../mail/sort.ts';
 import { appendRequest } from './append-request.ts';
 import { fetchRows, readStep } from './fetch.ts';
 import { isOwn, placeOf } from './files/name.ts';
@@ -20,6 +18,7 @@ import type { CommandName, Commands } from './protocol.ts';
 import type { Reader } from './reader.ts';
 import { searchMailbox } from './search.ts';
 import type { StoreSettings } from './settings.ts';
+import { SortOrders } from './sort-orders.ts';
 import type {
   AccountStore,
   Annotation,
@@ -30,7 +29,7 @@ import type {
   Column,
   Copied,
   FlagChange,
-  FlagRow,
+  FlagRows,
   MailAccount,
   Mailbox,
   MailboxSnapshot,
@@ -70,6 +69,7 @@ export class Account implements AccountStore {
   readonly #root: string;
   readonly #views = new Map<number, View>();
   readonly #keys = new Map<number, MailboxKeys>();
+  readonly #orders = new Map<number, SortOrders>();
   readonly #freshness: Freshness;
   readonly #watches = new Map<number, { readonly listeners: Set<(modseq: number) => void>; readonly stop: () => void }>();
 
@@ -100,6 +100,7 @@ export class Account implements AccountStore {
   #dropKeys(): void {
     for (const keys of this.#keys.values()) keys.clear();
     this.#keys.clear();
+    this.#orders.clear();
   }
 
   #call<N extends CommandName>(
@@ -193,12 +194,15 @@ export class Account implements AccountStore {
 
   /** Has a store thread read what the view of a mailbox lacks, where that is much. */
   async #catchUp({ id, messages, modseq }: MailboxRecord): Promise<void> {
-    if (messages <= manyChanges) return;
     const view = this.#view(id);
-    const isFar = view.isCold
-      ? messages > loadOffLoop
-      : modseq > view.highest && this.#reader.messages.hasChanged(id, view.highest, manyChanges);
+    const isFar = view.isCold ? messages > loadOffLoop : modseq > view.highest && this.#hasMany(id, view.highest);
     if (isFar) view.fill(await this.#call('load', { mailbox: id }));
+  }
+
+  /** Whether more changed, or went, than the loop should read. */
+  #hasMany(id: number, since: number): boolean {
+    const { messages, tombstones } = this.#reader;
+    return messages.hasChanged(id, since, manyChanges) || tombstones.hasMore(id, since, manyChanges);
   }
 
   /** Folders made or taken away by other programs. */
@@ -228,20 +232,23 @@ export class Account implements AccountStore {
 
   changes(id: MailboxId, since: ModSeq): Changes | Promise<Changes> {
     const reader = this.#reader;
-    const { messages, modseq, uidNext } = reader.mailbox(id);
-    if (modseq === since) return { uidNext: uidNext as Uid, highestModSeq: since, changed: [], expunged: [], complete: true };
-    if (messages > manyChanges && modseq > since && reader.messages.hasChanged(id, since, manyChanges)) return this.#manyChanges(id, since);
+    const { modseq, uidNext } = reader.mailbox(id);
+    if (modseq === since) return { uidNext: uidNext as Uid, highestModSeq: since, changed: noRows, expunged: noUids, complete: true };
+    if (modseq > since && this.#hasMany(id, since)) return this.#manyChanges(id, since);
     return reader.atOnce(() => {
       const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
       const more = reader.messages.hasMoreKeywords(id);
-      const changed = reader.messages
-        .changedSince(id, since)
-        .map(({ uid, flags, modseq }) => flagRow(uid, flags, modseq, more ? reader.messages.moreKeywordsOf(id, uid) : []));
+      const changed = reader.messages.changedSince(id, since);
       return {
         uidNext: record.uidNext as Uid,
         highestModSeq: record.modseq as ModSeq,
-        changed,
-        expunged: reader.tombstones.since(id, since) as Uid[],
+        changed: {
+          uids: Uint32Array.from(changed, ({ uid }) => uid),
+          flags: Uint32Array.from(changed, ({ flags }) => flags),
+          modSeqs: Float64Array.from(changed, ({ modseq }) => modseq),
+          moreKeywords: more ? new Map(changed.map(({ uid }) => [uid, reader.messages.moreKeywordsOf(id, uid)])) : none,
+        },
+        expunged: Uint32Array.from(reader.tombstones.since(id, since)),
         complete: since >= record.tombstoneFloor,
       };
     });
@@ -253,8 +260,7 @@ export class Account implements AccountStore {
       ...rest,
       uidNext: rest.uidNext as Uid,
       highestModSeq: rest.highestModSeq as ModSeq,
-      changed: await inSlices(flagRows(changed)),
-      expunged: rest.expunged as Uid[],
+      changed: flagRows(changed),
     };
   }
 
@@ -275,7 +281,8 @@ export class Account implements AccountStore {
   read(id: MailboxId, uids: Uint32Array): Promise<void> | undefined {
     const reader = this.#reader;
     reader.mailbox(id);
-    return uids.length > 0 && reader.hasUnread(id) ? this.#call('read', { mailbox: id, uids }) : undefined;
+    // A view of an array would take the whole of it along to the other thread.
+    return uids.length > 0 && reader.hasUnread(id) ? this.#call('read', { mailbox: id, uids: uids.slice() }) : undefined;
   }
 
   async openMessage(id: MailboxId, uid: Uid): Promise<MessageFile> {
@@ -311,7 +318,7 @@ export class Account implements AccountStore {
     return searchMailbox(this, this.#reader.mailbox(id).id as MailboxId, key, {
       reader,
       keys: () => this.#keysOf(id),
-      look: (uids, question) => this.#call('look', { mailbox: id, uids, question }),
+      look: (uids, question) => this.#call('look', { mailbox: id, uids: uids.slice(), question }),
     });
   }
 
@@ -320,9 +327,10 @@ export class Account implements AccountStore {
     return this.#keysOf(id).items(uids, withText);
   }
 
-  async sortColumn(id: MailboxId, uids: ArrayLike<number>, key: NumberKey): Promise<SortColumn> {
+  async sort(id: MailboxId, uids: Uint32Array, criteria: readonly SortCriterion[]): Promise<Uint32Array> {
     this.#reader.mailbox(id);
-    return this.#keysOf(id).column(uids, key);
+    this.#keysOf(id);
+    return this.#orders.get(id)!.sort(uids, criteria);
   }
 
   #keysOf(id: MailboxId): MailboxKeys {
@@ -338,6 +346,7 @@ export class Account implements AccountStore {
       };
       keys = new MailboxKeys(() => this.#reader, id, look);
       this.#keys.set(id, keys);
+      this.#orders.set(id, new SortOrders(keys));
     }
     return keys;
   }
@@ -354,8 +363,8 @@ export class Account implements AccountStore {
     const result = await this.#call('store', request);
     this.#views.get(id)?.learn(result);
     return {
-      rows: await inSlices(flagRows(result)),
-      modified: result.modified as Uid[],
+      rows: flagRows(result),
+      modified: result.modified,
       known: { before: result.before as ModSeq, after: result.after as ModSeq },
     };
   }
@@ -369,7 +378,7 @@ export class Account implements AccountStore {
   }
 
   #copied({ target, sources, targets }: CopiedTo): Copied {
-    return { target: this.#known(target), sources: Array.from(sources) as Uid[], targets: Array.from(targets) as Uid[] };
+    return { target: this.#known(target), sources, targets };
   }
 
   #known(id: number): Mailbox {
@@ -378,9 +387,9 @@ export class Account implements AccountStore {
     return found;
   }
 
-  async expunge(id: MailboxId, uids?: ArrayLike<number>, force = false): Promise<readonly Uid[]> {
+  async expunge(id: MailboxId, uids?: ArrayLike<number>, force = false): Promise<Uint32Array> {
     const request = { mailbox: id, uids: uids === undefined ? null : Uint32Array.from(uids), force };
-    return Array.from(await this.#call('expunge', request)) as Uid[];
+    return this.#call('expunge', request);
   }
 
   usage(): { readonly bytes: number; readonly messages: number } {
@@ -468,14 +477,13 @@ function mailboxOf(record: MailboxRecord, subscribed: ReadonlySet<string>): Mail
   };
 }
 
-function* flagRows({ uids, flags, modseqs, more }: LoadedChanges['changed'] | FlagColumns): Sliced<FlagRow[]> {
-  const rows: FlagRow[] = [];
-  for (let i = 0; i < uids.length; i++) {
-    if (rows.push(flagRow(uids[i]!, flags[i]!, modseqs[i]!, more.get(uids[i]!) ?? [])) % 1000 === 0) yield;
-  }
-  return rows;
-}
+const noUids = new Uint32Array(0);
+const none: FlagRows['moreKeywords'] = new Map();
+const noRows: FlagRows = { uids: noUids, flags: noUids, modSeqs: new Float64Array(0), moreKeywords: none };
 
-function flagRow(uid: number, flags: number, modseq: number, moreKeywords: readonly string[]): FlagRow {
-  return { uid: uid as Uid, flags, moreKeywords, modSeq: modseq as ModSeq };
-}
+const flagRows = ({ uids, flags, modseqs, more }: LoadedChanges['changed'] | FlagColumns): FlagRows => ({
+  uids,
+  flags,
+  modSeqs: modseqs,
+  moreKeywords: more,
+});

@@ -39,7 +39,7 @@ describe('ballast', () => {
     while (statfsSync(disk).bavail > 0) writeFileSync(filler, Buffer.alloc(4096), { flag: 'a' });
     await expect(mail.append('INBOX', [{ message: stagedBytes(text), flags: [] }])).rejects.toMatchObject({ kind: 'storageFull' });
     await mail.store(id, uids, { op: 'add', flags: ['\\Deleted'] });
-    expect(await mail.expunge(id)).toEqual(uids);
+    expect([...(await mail.expunge(id))]).toEqual(uids);
     expect(existsSync(ballast)).toBe(false);
     rmSync(filler);
     await expect.poll(() => existsSync(ballast)).toBe(true);

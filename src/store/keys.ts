@@ -46,12 +46,28 @@ export class MailboxKeys {
   #unread = new Set<number>();
   #texts: (SortKeys | undefined)[] = [];
   #loading: Promise<void> = Promise.resolve();
+  #version = 0;
 
   /** @param look reads messages that are not here, or not read yet */
   constructor(reader: () => Reader, mailbox: number, look: (uids: readonly number[]) => Promise<SortItem[]>) {
     this.#reader = reader;
     this.#mailbox = mailbox;
     this.#look = look;
+  }
+
+  /** Messages that `load` has met, those that went since among them. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Another number once any of these has other keys, or is not here any more. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Of messages in the order in which they came, from one place to before another. */
+  uids(from: number, before: number): Uint32Array {
+    return this.#uids.slice(from, before);
   }
 
   /** Takes in what is new. */
@@ -71,6 +87,7 @@ export class MailboxKeys {
       let n = 0;
       for (const at of Array.from(this.#unread)) {
         const row = this.#reader().messages.get(this.#mailbox, this.#uids[at]!);
+        if (row?.contentId !== null) this.#version++;
         if (row === undefined) this.#unread.delete(at);
         else
           this.#set(at, [
@@ -96,6 +113,7 @@ export class MailboxKeys {
   }
 
   clear(): void {
+    this.#version++;
     this.#count = 0;
     this.#unread.clear();
     this.#texts = [];

@@ -10,6 +10,7 @@ import type { Reader } from './reader.ts';
 import type { TextQuestion } from './search/text-question.ts';
 import { type WordAnswer, WordIndex } from './search/word-index.ts';
 import type { AccountStore, Column, MailboxSnapshot, MessageRow } from './store.ts';
+import { UidSet } from './uid-set.ts';
 import type { Looked } from './writer/look.ts';
 
 /** Milliseconds the loop is held at a time. */
@@ -111,9 +112,9 @@ async function matching(test: Test, view: MailboxSnapshot, store: AccountStore, 
   // Of what went while we looked some keys saw nothing any more, and NOT of that would be true.
   const { complete, expunged } = await store.changes(id, view.highestModSeq);
   if (expunged.length === 0 && complete) return Uint32Array.from(found);
-  const left = complete ? null : new Set(store.snapshot(id).uids);
-  const gone = new Set<number>(expunged);
-  return Uint32Array.from(found.filter((uid) => (left === null ? !gone.has(uid) : left.has(uid))));
+  const left = complete ? null : new UidSet(store.snapshot(id).uids);
+  const gone = new UidSet(expunged);
+  return Uint32Array.from(found).filter((uid) => (left === null ? !gone.has(uid) : left.has(uid)));
 }
 
 export interface SearchSources {
@@ -134,7 +135,7 @@ interface Place extends Pick<SearchSources, 'keys' | 'look'> {
 
 /** The index's word where it has one; the messages themselves where it has not. */
 async function indexed(answer: WordAnswer | null, question: TextQuestion, { among, look }: Place): Promise<Test> {
-  const matched = new Set(answer?.matched);
+  const matched = answer?.matched ?? new UidSet();
   let left = answer === null ? among : answer.undecided.size === 0 ? none : among.filter((uid) => answer.undecided.has(uid));
   while (left.length > 0) {
     const { matched: found, done } = await look(left.subarray(0, lookStep), question);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { stagedBytes } from '../base/staging.ts';
 import type { AccountId, ModSeq, Uid } from '../mail/numbers.ts';
+import type { SortKey } from '../mail/sort.ts';
 import { openStore } from './open-store.ts';
 import { storeDefaults } from './settings.ts';
 import type { AccountStore, MailStore } from './store.ts';
@@ -62,7 +63,7 @@ describe('append', () => {
     const before = mail.snapshot(id).highestModSeq;
     const [done] = await mail.append('INBOX', [{ message: message('new'), flags: [] }], { replaces: { id, uid: old!.uid } });
     const { changed, expunged, highestModSeq } = await mail.changes(id, before);
-    expect([changed.map(({ uid }) => uid), expunged]).toEqual([[done!.uid], [old!.uid]]);
+    expect([[...changed.uids], [...expunged]]).toEqual([[done!.uid], [old!.uid]]);
     expect(highestModSeq).toBe(done!.modSeq);
     expect(mail.status(id).messages).toBe(1);
     // Another was faster: the new one is stored nevertheless.
@@ -118,10 +119,9 @@ describe('append', () => {
     expect(await days(true)).toEqual([3, 1, 2]);
     await mail.expunge(id, [gone], true);
     expect(await days(false)).toEqual([3, 2]);
-    const { uids, values } = await mail.sortColumn(id, mail.snapshot(id).uids, 'date');
-    expect(Array.from(uids)).toEqual([1, 3]);
-    expect(Array.from(values, (date) => new Date(date).getUTCDate())).toEqual([3, 2]);
-    expect(Array.from((await mail.sortColumn(id, uids, 'arrival')).values)).toEqual([0, 0]);
+    const by = async (key: SortKey) => Array.from(await mail.sort(id, mail.snapshot(id).uids, [{ key, reverse: false }]));
+    expect(await by('date')).toEqual([3, 1]);
+    expect(await by('arrival')).toEqual([1, 3]);
     const day = Date.UTC(2024, 1, 3) / 86_400_000;
     expect([...(await mail.search(id, { kind: 'date', which: 'sent', op: 'since', day }))]).toEqual([1]);
     expect([...(await mail.search(id, { kind: 'larger', size: 10 }))]).toEqual([1, 3]);
@@ -172,21 +172,25 @@ describe('flags, expunge, copy, move', () => {
     for (let i = 0; i < 5; i++) await mail.append('INBOX', [{ message: message(`m${i}`), flags: i === 4 ? ['\\Seen', '$Junk'] : [] }]);
     const before = mail.snapshot(id);
     const { rows } = await mail.store(id, [1, 2, 99], { op: 'add', flags: ['\\Seen', '\\Deleted', 'work'] });
-    expect(rows.map(({ uid, flags }) => [uid, flags])).toEqual([
-      [1, 1 | 8 | 64],
-      [2, 1 | 8 | 64],
+    expect([[...rows.uids], [...rows.flags]]).toEqual([
+      [1, 2],
+      [1 | 8 | 64, 1 | 8 | 64],
     ]);
     expect(mail.keywords(id)).toEqual(['$Junk', 'work']);
     expect([...before.flags]).toEqual([0, 0, 0, 0, 33]);
     expect([...mail.snapshot(id).flags]).toEqual([73, 73, 0, 0, 33]);
-    expect((await mail.changes(id, before.highestModSeq)).changed.map(({ uid }) => uid)).toEqual([1, 2]);
-    expect((await mail.store(id, [1], { op: 'add', flags: ['\\Flagged'] }, before.highestModSeq)).modified).toEqual([1]);
-    expect(await mail.expunge(id)).toEqual([1, 2]);
-    expect(await mail.changes(id, before.highestModSeq)).toMatchObject({ changed: [], expunged: [1, 2], complete: true });
+    expect([...(await mail.changes(id, before.highestModSeq)).changed.uids]).toEqual([1, 2]);
+    expect((await mail.store(id, [1], { op: 'add', flags: ['\\Flagged'] }, before.highestModSeq)).modified).toEqual(Uint32Array.of(1));
+    expect(await mail.expunge(id)).toEqual(Uint32Array.of(1, 2));
+    expect(await mail.changes(id, before.highestModSeq)).toMatchObject({
+      changed: { uids: new Uint32Array(0) },
+      expunged: Uint32Array.of(1, 2),
+      complete: true,
+    });
     const copied = await mail.copy(id, [3, 5], 'Sent');
-    expect(copied).toMatchObject({ sources: [3, 5], targets: [1, 2], target: { name: 'Sent' } });
+    expect(copied).toMatchObject({ sources: Uint32Array.of(3, 5), targets: Uint32Array.of(1, 2), target: { name: 'Sent' } });
     const moved = await mail.move(id, [3, 4], 'Trash');
-    expect(moved).toMatchObject({ sources: [3, 4], targets: [1, 2] });
+    expect(moved).toMatchObject({ sources: Uint32Array.of(3, 4), targets: Uint32Array.of(1, 2) });
     const trash = mail.find('Trash')!.id;
     const file = await mail.openMessage(trash, 2 as Uid);
     expect(file.readSync(0, 1000).toString()).toContain('Subject: m3');
@@ -274,7 +278,7 @@ describe('watch', () => {
     const stop = mail.watch(id, () => heard++);
     await mail.append('INBOX', [{ message: message('a'), flags: [] }]);
     expect(heard).toBe(1);
-    expect((await mail.changes(id, 0 as ModSeq)).changed).toHaveLength(1);
+    expect((await mail.changes(id, 0 as ModSeq)).changed.uids).toHaveLength(1);
     stop();
     mail.release();
   });

@@ -2,8 +2,7 @@ import type { Staged } from '../base/staging.ts';
 import type { AccountId, MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import type { Acl } from '../mail/rights.ts';
 import type { SearchKey } from '../mail/search.ts';
-import type { SortItem } from '../mail/sort.ts';
-import type { NumberKey, SortColumn } from '../mail/sort-numbers.ts';
+import type { SortCriterion, SortItem } from '../mail/sort.ts';
 
 /** Whose mail. */
 export interface MailAccount {
@@ -54,17 +53,11 @@ export interface MailboxStatus {
   readonly highestModSeq: ModSeq;
 }
 
-/** All of a mailbox's messages at one moment, in UID order; the arrays are shared and must not be written. */
-export interface MailboxSnapshot {
+/** All of a mailbox's messages at one moment; the arrays are shared. */
+export interface MailboxSnapshot extends FlagRows {
   readonly uidValidity: UidValidity;
   readonly uidNext: Uid;
   readonly highestModSeq: ModSeq;
-  readonly uids: Uint32Array;
-  /** `mail/flags.ts` bits: system flags and the first 26 keywords. */
-  readonly flags: Uint32Array;
-  readonly modSeqs: Float64Array;
-  /** Names of keywords beyond the 26th; almost always empty. */
-  readonly moreKeywords: ReadonlyMap<Uid, readonly string[]>;
 }
 
 export interface FlagRow {
@@ -74,13 +67,24 @@ export interface FlagRow {
   readonly modSeq: ModSeq;
 }
 
+/** Flags of some messages as columns, in UID order: cheap to make, to hand over and to look through. They must not be written. */
+export interface FlagRows {
+  readonly uids: Uint32Array;
+  /** `mail/flags.ts` bits: system flags and the first 26 keywords. */
+  readonly flags: Uint32Array;
+  readonly modSeqs: Float64Array;
+  /** Names of keywords beyond the 26th; almost always empty. */
+  readonly moreKeywords: ReadonlyMap<number, readonly string[]>;
+}
+
 /** What happened to a mailbox after `since`, by UID. A message that came and went in between may be absent from both. */
 export interface Changes {
   readonly uidNext: Uid;
   readonly highestModSeq: ModSeq;
   /** New messages and those whose flags changed. */
-  readonly changed: readonly FlagRow[];
-  readonly expunged: readonly Uid[];
+  readonly changed: FlagRows;
+  /** Ascending. */
+  readonly expunged: Uint32Array;
   /** False when tombstones that old are gone and `expunged` may lack some. */
   readonly complete: boolean;
 }
@@ -175,9 +179,9 @@ export type FlagChange = { readonly op: 'add' | 'remove' | 'replace'; readonly f
 
 export interface StoreResult {
   /** Rows as they are now, in UID order; those that were already so included. */
-  readonly rows: readonly FlagRow[];
-  /** Changed after `unchangedSince`, left alone. RFC 7162 3.1.3 */
-  readonly modified: readonly Uid[];
+  readonly rows: FlagRows;
+  /** Changed after `unchangedSince`, left alone; ascending. RFC 7162 3.1.3 */
+  readonly modified: Uint32Array;
   /** Mod-sequences of the mailbox around the change: who knew all up to `before` knows all up to `after` by `rows`. */
   readonly known?: { readonly before: ModSeq; readonly after: ModSeq };
 }
@@ -185,8 +189,8 @@ export interface StoreResult {
 /** From UID to UID, pairwise, in UID order. */
 export interface Copied {
   readonly target: Mailbox;
-  readonly sources: readonly Uid[];
-  readonly targets: readonly Uid[];
+  readonly sources: Uint32Array;
+  readonly targets: Uint32Array;
 }
 
 /** Something said about a mailbox or an account. RFC 5464 */
@@ -261,8 +265,8 @@ export interface AccountStore {
    * @param withText else `keys` has `sent` only
    */
   sortItems(id: MailboxId, uids: ArrayLike<number>, withText: boolean): Promise<readonly SortItem[]>;
-  /** The same of a key that is a number, as columns. */
-  sortColumn(id: MailboxId, uids: ArrayLike<number>, key: NumberKey): Promise<SortColumn>;
+  /** Those of `uids` (ascending) that exist, in the order the criteria ask for; asking again is cheap. Not by relevancy. Yields. RFC 5256 3 */
+  sort(id: MailboxId, uids: Uint32Array, criteria: readonly SortCriterion[]): Promise<Uint32Array>;
   /** @throws Fault expunged */
   openMessage(id: MailboxId, uid: Uid): Promise<MessageFile>;
   /** UIDs that match, ascending. Off the loop or in slices where it takes long. */
@@ -275,7 +279,7 @@ export interface AccountStore {
   copy(id: MailboxId, uids: ArrayLike<number>, target: string): Promise<Copied>;
   move(id: MailboxId, uids: ArrayLike<number>, target: string): Promise<Copied>;
   /** Those of `uids` (all when absent) with \Deleted, or all of `uids` when `force`. @returns what went, ascending */
-  expunge(id: MailboxId, uids?: ArrayLike<number>, force?: boolean): Promise<readonly Uid[]>;
+  expunge(id: MailboxId, uids?: ArrayLike<number>, force?: boolean): Promise<Uint32Array>;
   /** Octets and messages in the whole account. */
   usage(): { readonly bytes: number; readonly messages: number };
 

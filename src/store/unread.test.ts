@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { silentLog } from '../base/log.ts';
+import { stagedBytes } from '../base/staging.ts';
 import type { AccountId, MailboxId } from '../mail/numbers.ts';
 import type { SearchKey } from '../mail/search.ts';
 import { openStore } from './open-store.ts';
@@ -64,7 +65,7 @@ describe('messages whose contents were not read yet', () => {
   it('are read beside the loop before they are shown or sorted', async () => {
     const { account, id } = await unreadAccount();
     const uids = account.snapshot(id).uids;
-    const sent = async () => Array.from((await account.sortColumn(id, uids.slice(-20), 'date')).values);
+    const sent = async () => (await account.sortItems(id, uids.slice(-20), false)).map(({ keys }) => keys.sent);
     const some = uids.slice(0, 200);
     const onTheLoop = vi.spyOn(content, 'factsOfFile');
     // Who does not wait reads for itself.
@@ -81,6 +82,26 @@ describe('messages whose contents were not read yet', () => {
   });
 });
 
+describe('many files of another program', () => {
+  it('become messages while others of the account are served, also in that mailbox', async () => {
+    const { account, id } = await unreadAccount(10);
+    const trash = await account.create('b');
+    for (let n = 0; n < 1500; n++) writeFileSync(join(home, 'Maildir/cur', `${1_700_000_000 + n}.M${n}.host,S=2,W=3:2,`), 'x\n');
+    const order: string[] = [];
+    const note = (what: string) => () => void order.push(what);
+    const looked = account.refresh(id).then(note('looked'));
+    const small = { message: stagedBytes(Buffer.from('Subject: x\n\nx\n')), flags: [] };
+    await Promise.all([
+      looked,
+      account.append(trash.name, [small]).then(note('appended')),
+      account.store(id, [1, 2], { op: 'add', flags: ['\\Flagged'] }).then(note('stored')),
+    ]);
+    expect(order).toEqual(['appended', 'stored', 'looked']);
+    expect(account.status(id).messages).toBe(1510);
+    expect(account.snapshot(id).uids).toHaveLength(1510);
+  });
+});
+
 describe('many changes at once', () => {
   it('are told as few are, and the view that knew the rest knows them', async () => {
     const many = 2500;
@@ -88,13 +109,19 @@ describe('many changes at once', () => {
     await account.refresh(id);
     const before = account.snapshot(id);
     const { rows, known } = await account.store(id, before.uids, { op: 'add', flags: ['\\Flagged'] });
-    expect(known).toEqual({ before: before.highestModSeq, after: rows[0]!.modSeq });
+    expect(known).toEqual({ before: before.highestModSeq, after: rows.modSeqs[0] });
     const told = account.changes(id, before.highestModSeq);
     expect(told).toBeInstanceOf(Promise);
-    expect(await told).toEqual({ uidNext: many + 1, highestModSeq: known!.after, changed: rows, expunged: [], complete: true });
+    expect(await told).toEqual({
+      uidNext: many + 1,
+      highestModSeq: known!.after,
+      changed: rows,
+      expunged: new Uint32Array(0),
+      complete: true,
+    });
     const after = account.snapshot(id);
     expect(after.highestModSeq).toBe(known!.after);
-    expect(Array.from(after.flags)).toEqual(rows.map(({ flags }) => flags));
+    expect(Array.from(after.flags)).toEqual(Array.from(rows.flags));
     expect(Array.from(before.flags)).not.toEqual(Array.from(after.flags));
     await account.expunge(id, [7], true);
     await account.store(id, [8], { op: 'remove', flags: ['\\Flagged'] });

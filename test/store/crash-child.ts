@@ -51,14 +51,14 @@ async function act(): Promise<void> {
     const flags = [['\\Flagged', '\\Answered', '$Work'][randomInt(3)]!];
     say({ op: 'touch', box: one.box, uid: one.uid });
     const { rows } = await mail.store(idOf(one.box), [one.uid], { op: 'replace', flags });
-    say({ op: 'flags', box: one.box, uid: one.uid, flags: rows[0]?.flags ?? -1 });
+    say({ op: 'flags', box: one.box, uid: one.uid, flags: rows.flags[0] ?? -1 });
   } else if (choice < 9) {
     own.splice(at, 1);
     const box = boxes[randomInt(2)]!;
     say({ op: 'leave', box: one.box, uid: one.uid, body: one.body });
     const { targets } = await mail.move(idOf(one.box), [one.uid], box);
     say({ op: 'move', box: one.box, uid: one.uid, to: box, target: targets[0] ?? -1, body: one.body });
-    own.push({ box, uid: targets[0]!, body: one.body });
+    own.push({ box, uid: targets[0]! as Uid, body: one.body });
   } else {
     own.splice(at, 1);
     say({ op: 'leave', box: one.box, uid: one.uid, body: one.body, forGood: true });

@@ -93,13 +93,14 @@ function accountStore(store: MemoryInboxes, account: MailAccount): AccountStore 
     async store(_, uids) {
       const wanted = new Set(Array.from(uids));
       for (const message of inbox) if (wanted.has(message.uid)) message.flags |= 1;
-      return { rows: [], modified: [] };
+      const none = new Uint32Array(0);
+      return { rows: { uids: none, flags: none, modSeqs: new Float64Array(0), moreKeywords: new Map() }, modified: none };
     },
     async expunge(_, uids) {
       if (store.broken) throw new Fault('storageFull');
       const going = new Set(Array.from(uids ?? []));
       inbox.splice(0, inbox.length, ...inbox.filter(({ uid }) => !going.has(uid)));
-      return [...going] as Uid[];
+      return Uint32Array.from(going).sort();
     },
   };
   return part as AccountStore;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { atOnce } from '../../src/base/slices.ts';
 import type { Staged } from '../../src/base/staging.ts';
 import { Fault } from '../../src/mail/fault.ts';
 import { deleted, firstKeywordBit, flagBits, lettered, type SystemFlag, seen } from '../../src/mail/flags.ts';
@@ -8,7 +9,7 @@ import type { MessageFacts, Part, SortKeys } from '../../src/mail/mime/part.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../../src/mail/numbers.ts';
 import { addRights, removeRights } from '../../src/mail/rights.ts';
 import type { SearchKey } from '../../src/mail/search.ts';
-import { columnOf, type NumberKey } from '../../src/mail/sort-numbers.ts';
+import { type SortCriterion, sortMessages } from '../../src/mail/sort.ts';
 import type {
   AccountStore,
   Annotation,
@@ -18,6 +19,7 @@ import type {
   Copied,
   FlagChange,
   FlagRow,
+  FlagRows,
   MailAccount,
   Mailbox,
   MailStore,
@@ -191,10 +193,7 @@ export class MemoryAccount implements AccountStore {
       uidValidity: box.mailbox.uidValidity,
       uidNext: box.uidNext,
       highestModSeq: box.modSeq,
-      uids: Uint32Array.from(box.messages, (m) => m.uid),
-      flags: Uint32Array.from(box.messages, (m) => m.flags),
-      modSeqs: Float64Array.from(box.messages, (m) => m.modSeq),
-      moreKeywords: new Map<Uid, readonly string[]>(),
+      ...rowsOf(box.messages),
     };
   }
 
@@ -207,8 +206,11 @@ export class MemoryAccount implements AccountStore {
     return {
       uidNext: box.uidNext,
       highestModSeq: box.modSeq,
-      changed: box.messages.filter((m) => m.modSeq > since).map(rowOf),
-      expunged: box.gone.filter((g) => g.modSeq > since).map((g) => g.uid),
+      changed: rowsOf(box.messages.filter((m) => m.modSeq > since)),
+      expunged: Uint32Array.from(
+        box.gone.filter((g) => g.modSeq > since),
+        (g) => g.uid,
+      ).sort(),
       complete: true,
     };
   }
@@ -237,8 +239,8 @@ export class MemoryAccount implements AccountStore {
     );
   }
 
-  async sortColumn(id: MailboxId, uids: ArrayLike<number>, key: NumberKey) {
-    return columnOf(await this.sortItems(id, uids), key);
+  async sort(id: MailboxId, uids: Uint32Array, criteria: readonly SortCriterion[]) {
+    return Uint32Array.from(atOnce(sortMessages(await this.sortItems(id, uids), criteria)), ({ uid }) => uid);
   }
 
   async openMessage(id: MailboxId, uid: Uid) {
@@ -291,7 +293,7 @@ export class MemoryAccount implements AccountStore {
   async store(id: MailboxId, uids: ArrayLike<number>, change: FlagChange, unchangedSince?: ModSeq) {
     const box = this.#box(id);
     const bits = bitsOf(box, change.flags);
-    const rows: FlagRow[] = [];
+    const changed: Message[] = [];
     const modified: Uid[] = [];
     const modSeq = this.#tick(box);
     for (const message of this.#pick(box, uids)) {
@@ -304,10 +306,10 @@ export class MemoryAccount implements AccountStore {
         message.flags = now;
         message.modSeq = modSeq;
       }
-      rows.push(rowOf(message));
+      changed.push(message);
     }
     this.#hint(id);
-    return { rows, modified };
+    return { rows: rowsOf(changed), modified: Uint32Array.from(modified) };
   }
 
   async copy(id: MailboxId, uids: ArrayLike<number>, target: string): Promise<Copied> {
@@ -323,7 +325,7 @@ export class MemoryAccount implements AccountStore {
       return uid;
     });
     this.#hint(to.mailbox.id);
-    return { target: to.mailbox, sources: sources.map((m) => m.uid), targets };
+    return { target: to.mailbox, sources: Uint32Array.from(sources, (m) => m.uid), targets: Uint32Array.from(targets) };
   }
 
   async move(id: MailboxId, uids: ArrayLike<number>, target: string): Promise<Copied> {
@@ -332,16 +334,16 @@ export class MemoryAccount implements AccountStore {
     return copied;
   }
 
-  async expunge(id: MailboxId, uids?: ArrayLike<number>, force = false): Promise<readonly Uid[]> {
+  async expunge(id: MailboxId, uids?: ArrayLike<number>, force = false): Promise<Uint32Array> {
     const box = this.#box(id);
     const named = uids === undefined ? null : new Set(Array.from(uids));
     const gone = box.messages.filter((m) => (named === null || named.has(m.uid)) && (force || (m.flags & deleted) !== 0));
-    if (gone.length === 0) return [];
+    if (gone.length === 0) return new Uint32Array(0);
     const modSeq = this.#tick(box);
     box.messages = box.messages.filter((m) => !gone.includes(m));
     for (const { uid } of gone) box.gone.push({ uid, modSeq });
     this.#hint(id);
-    return gone.map((m) => m.uid);
+    return Uint32Array.from(gone, (m) => m.uid);
   }
 
   usage() {
@@ -424,6 +426,13 @@ export class MemoryAccount implements AccountStore {
     return box.messages.filter((m) => set.has(m.uid));
   }
 }
+
+const rowsOf = (messages: readonly Message[]): FlagRows => ({
+  uids: Uint32Array.from(messages, (m) => m.uid),
+  flags: Uint32Array.from(messages, (m) => m.flags),
+  modSeqs: Float64Array.from(messages, (m) => m.modSeq),
+  moreKeywords: new Map(),
+});
 
 function rowOf({ uid, flags, modSeq }: Message): FlagRow {
   return { uid, flags, modSeq, moreKeywords: [] };

@@ -7,10 +7,12 @@ import { respond } from '../fetch-response.ts';
 import type { Cursor } from '../grammar/cursor.ts';
 import { type FetchItem, fetchItems } from '../grammar/fetch-items.ts';
 import { type PartialRange, partialRange } from '../grammar/partial-range.ts';
-import { formatNumbers, type SequenceSet, sequenceSet } from '../grammar/sequence-set.ts';
+import { formatNumbers, resolveRanges, type SequenceSet, sequenceSet } from '../grammar/sequence-set.ts';
 import { fetchItemsByName } from '../items/index.ts';
 import type { ItemWriter } from '../items/item.ts';
 import { pick } from '../partial.ts';
+import { goneOf } from '../resynchronize.ts';
+import { rangesOf } from '../search.ts';
 import type { Session } from '../session.ts';
 import { sendFlags, sendUpdates } from '../updates.ts';
 
@@ -110,15 +112,7 @@ function writerOf(item: FetchItem, session: Session): ItemWriter {
 async function sendVanished(session: Session, set: SequenceSet, since: ModSeq): Promise<void> {
   const { mail, view } = session.selected;
   const { expunged } = await mail.changes(view.mailbox.id, since);
-  const uids = new Set<number>(set === '$' ? view.saved : []);
-  const last = view.uidNext - 1;
-  const inSet = (uid: number) =>
-    set === '$'
-      ? uids.has(uid)
-      : set.some(({ from, to }) => {
-          const [a, b] = [from === '*' ? last : from, to === '*' ? last : to];
-          return uid >= Math.min(a, b) && uid <= Math.max(a, b);
-        });
-  const gone = expunged.filter((uid) => inSet(uid) && view.place(uid) < 0).sort((a, b) => a - b);
+  const ranges = set === '$' ? rangesOf(view.saved) : resolveRanges(set, view.uidNext - 1);
+  const gone = goneOf(expunged, ranges, view);
   if (gone.length > 0) session.out.untagged(`VANISHED (EARLIER) ${formatNumbers(gone)}`);
 }

@@ -66,20 +66,22 @@ async function run({ set, unchangedSince, silent, change }: StoreArguments, sess
   const share = new Share();
   const unseen = silent && unchangedSince === null;
   const named = namedBits(change.flags, mail.keywords(view.mailbox.id));
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!;
-    const at = view.place(row.uid);
-    const wanted = !silent || at < 0 ? null : expected(view, at, change, named);
-    view.learn([row]);
+  const { uids, flags, modSeqs, moreKeywords } = rows;
+  const find = view.finder(uids.length);
+  for (let i = 0; i < uids.length; i++) {
     if (i % 1000 === 999) await (out.drained() ?? share.next());
+    const uid = uids[i]!;
+    const at = find(uid);
     if (at < 0) continue;
+    const wanted = silent ? expected(view, at, change, named) : null;
+    view.learnAt(at, rows, i);
     // What another session changed meanwhile must be told even by a silent STORE. RFC 9051 6.4.6
-    const showFlags = wanted === null || row.flags >>> 0 !== wanted.bits || !sameNames(row.moreKeywords, wanted.more);
+    const showFlags = wanted === null || flags[i] !== wanted.bits || !sameNames(moreKeywords.get(uid) ?? none, wanted.more);
     if (!showFlags && unseen && !condstore) continue;
     const parts = [
-      ...((byUid || condstore || session.rev2) && !session.uidOnly ? [`UID ${row.uid}`] : []),
+      ...((byUid || condstore || session.rev2) && !session.uidOnly ? [`UID ${uid}`] : []),
       ...(showFlags ? [`FLAGS (${view.flagText(at, recent)})`] : []),
-      ...(condstore ? [`MODSEQ (${row.modSeq})`] : []),
+      ...(condstore ? [`MODSEQ (${modSeqs[i]})`] : []),
     ];
     if (parts.length > 0) out.text(`${session.fetchHead(view, at)}${parts.join(' ')})\r\n`);
   }
@@ -88,7 +90,7 @@ async function run({ set, unchangedSince, silent, change }: StoreArguments, sess
     const numbers = byUid ? modified : view.placesOf(modified).map((at) => at + 1);
     return `[MODIFIED ${formatNumbers(numbers)}] Conditional STORE failed.`;
   }
-  if (rows.length < places.length) return '[EXPUNGEISSUED] Store completed, some messages were already expunged.';
+  if (uids.length < places.length) return '[EXPUNGEISSUED] Store completed, some messages were already expunged.';
   return 'Store completed.';
 }
 

@@ -2,12 +2,13 @@ import { Share } from '../../base/share.ts';
 import { casemap } from '../../mail/casemap.ts';
 import type { Reader } from '../reader.ts';
 import { isSearchField, type SearchField, type searchTable } from '../tables/search.ts';
+import { UidSet } from '../uid-set.ts';
 import { candidates, needleBits } from './signature.ts';
 
 /** What the index says of a mailbox: UIDs that match, and UIDs it knows too little of. All others do not match. */
 export interface WordAnswer {
-  readonly matched: ReadonlySet<number>;
-  readonly undecided: ReadonlySet<number>;
+  readonly matched: UidSet;
+  readonly undecided: UidSet;
 }
 
 /** Milliseconds the loop is held at a time. */
@@ -62,7 +63,7 @@ export class WordIndex {
   async #inField(field: SearchField, needle: Buffer): Promise<WordAnswer | null> {
     const reader = this.#reader();
     const table = reader.words;
-    const matched = new Set<number>();
+    const matched = new UidSet();
     // What is pending now is undecided; what becomes ready meanwhile may be both, which does no harm.
     const undecided = await this.#undecided(reader);
     if (undecided === null) return null;
@@ -82,7 +83,7 @@ export class WordIndex {
   ): Promise<WordAnswer | null> {
     const reader = this.#reader();
     const table = reader.words;
-    const matched = new Set<number>();
+    const matched = new UidSet();
     const undecided = await this.#undecided(reader);
     if (undecided === null) return null;
     if (inRange !== null) for (const uid of table.cut(this.#mailbox)) undecided.add(uid);
@@ -118,9 +119,9 @@ export class WordIndex {
    * UIDs whose words are not in the index, read in the order in which a message goes on its way: not read, above the mark, tried in
    * vain. So none is missed that moves on meanwhile, but those whose words have come, and these the index is asked for afterwards.
    */
-  async #undecided(reader: Reader): Promise<Set<number> | null> {
+  async #undecided(reader: Reader): Promise<UidSet | null> {
     const table = reader.words;
-    const found = new Set<number>();
+    const found = new UidSet();
     for (let after = 0; ; ) {
       const uids = table.unread(this.#mailbox, after, undecidedStep);
       for (const uid of uids) found.add(uid);

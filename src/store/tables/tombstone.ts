@@ -21,6 +21,11 @@ export function tombstoneTable(db: Database) {
       'SELECT uid FROM tombstone INDEXED BY tombstone_by_modseq WHERE mailbox_id = ? AND modseq > ? ORDER BY +uid',
     )
     .pluck();
+  const nthSince = db
+    .prepare<[number, number, number], number>(
+      'SELECT 1 FROM tombstone INDEXED BY tombstone_by_modseq WHERE mailbox_id = ? AND modseq > ? LIMIT 1 OFFSET ?',
+    )
+    .pluck();
   const has = db.prepare<[number, number], { file: string | null }>('SELECT file FROM tombstone WHERE mailbox_id = ? AND uid = ?');
   const pending = db.prepare<[number], PendingTombstone>(
     'SELECT mailbox_id AS mailbox, uid, file, content_id AS contentId FROM tombstone INDEXED BY tombstone_pending WHERE file IS NOT NULL LIMIT ?',
@@ -54,6 +59,8 @@ export function tombstoneTable(db: Database) {
     },
     /** UIDs that went after `modseq`, ascending. */
     since: (mailbox: number, modseq: number): number[] => since.all(mailbox, modseq),
+    /** Whether more than so many went after `modseq`. */
+    hasMore: (mailbox: number, modseq: number, most: number): boolean => nthSince.get(mailbox, modseq, most) !== undefined,
     has: (mailbox: number, uid: number) => has.get(mailbox, uid),
     pending: (limit: number): PendingTombstone[] => pending.all(limit),
     clear: (mailbox: number, uid: number) => clear.run(mailbox, uid),

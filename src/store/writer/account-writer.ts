@@ -73,7 +73,7 @@ export interface LoadedChanges {
   readonly uidNext: number;
   readonly highestModSeq: number;
   readonly changed: Columns & { readonly more: ReadonlyMap<number, readonly string[]> };
-  readonly expunged: readonly number[];
+  readonly expunged: Uint32Array;
   readonly complete: boolean;
 }
 
@@ -432,7 +432,7 @@ export class AccountWriter extends AccountTables {
         uidNext,
         highestModSeq: modseq,
         changed: { ...columnsOf(this.messages.changedFlags(id, since)), more: this.messages.moreKeywords(id) },
-        expunged: this.tombstones.since(id, since),
+        expunged: Uint32Array.from(this.tombstones.since(id, since)),
         complete: since >= tombstoneFloor,
       };
     });

@@ -9,7 +9,7 @@ export interface FlagColumns {
   readonly flags: Uint32Array;
   readonly modseqs: Float64Array;
   readonly more: Map<number, readonly string[]>;
-  readonly modified: readonly number[];
+  readonly modified: Uint32Array;
   /** The mailbox's modseq before and after: whoever knew all up to the one knows all up to the other. */
   readonly before: number;
   readonly after: number;
@@ -65,7 +65,7 @@ export function store(writer: AccountWriter, request: StoreRequest): Operation<F
         flags: Uint32Array.from(rows, (row) => row[1]),
         modseqs: Float64Array.from(rows, (row) => row[2]),
         more,
-        modified,
+        modified: Uint32Array.from(modified),
         before: mailbox.modseq,
         after: modseq > 0 ? modseq : mailbox.modseq,
       };
