@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { growthTable, isFlat, slopeOf, slopes } from './growth.ts';
 
-const growth = (...costs: number[]) => ({ work: 'SELECT', unit: 'ms' as const, costs });
+const growth = (...cpu: number[]) => ({ work: 'SELECT', cpu, clock: cpu.map((cost) => cost * 10) });
 
 describe('growth', () => {
-  it('is told by the cost at the smallest size', () => {
+  it('is told by the CPU at the smallest size', () => {
     expect(slopes(growth(2, 3, 8))).toEqual([1, 1.5, 4]);
   });
 
-  it('is flat within half as much again for each tenfold size, and where nobody would notice', () => {
-    expect(isFlat(growth(2, 3, 4.5))).toBe(true);
-    expect(isFlat(growth(2, 3.1, 4))).toBe(false);
-    expect(isFlat(growth(2, 2, 4.6))).toBe(false);
-    expect(isFlat(growth(0.1, 0.4, 0.9), 1)).toBe(true);
+  it('is flat within a third as much again, and where nobody would notice', () => {
+    expect(isFlat(growth(2, 2.2, 2.6))).toBe(true);
+    expect(isFlat(growth(2, 2.7, 2))).toBe(false);
+    expect(isFlat(growth(2, 2, 2.7))).toBe(false);
+    expect(isFlat(growth(0.01, 0.05, 0.1), 0.1)).toBe(true);
   });
 
   it('makes a table', () => {
@@ -20,7 +20,7 @@ describe('growth', () => {
       growthTable(['100', '1,000'], [growth(2, 9)])
         .split('\n')
         .at(-1),
-    ).toBe('| SELECT | ms | 2.00 | 9.00 | 4.50 | GROWS |');
+    ).toBe('| SELECT | 2.00 | 9.00 | 4.50 | 20.0 · 90.0 | GROWS |');
   });
 });
 

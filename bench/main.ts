@@ -1,7 +1,7 @@
 // npm run bench [smtp|imap|pop3|relay|auth|idle|growth|soak …] [--peer postfix|dovecot|none] [--runs 3] [--scale 1] [--only W1]
 //   [--workers 2] [--json] [--profile: the ten hottest functions of each process and thread]
 //   imap: [--parts small,logins,rebuild,large] [--fill append|smtp|maildir]
-//   growth: [--only 'mailboxes|accounts|queue']
+//   growth: [--only 'messages|folders|accounts|queue']
 //   soak: [--minutes 60] [--bound 20: megabytes an hour]
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -90,8 +90,8 @@ const tables: GrowthTable[] = [];
 const soaks: Soak[] = [];
 let profiles: readonly ProfileSummary[] = [];
 const bound = Number(values.bound);
-/** Milliseconds: differences of a cost that are the machine's. */
-const noise = 1;
+/** Milliseconds of CPU: differences of a cost that are the machine's. */
+const noise = 0.1;
 const profile = join(root, 'profile');
 const nodeOptions = values.profile ? `--cpu-prof --cpu-prof-dir=${profile}` : '';
 const workers = Number(values.workers);

@@ -8,8 +8,9 @@ const ticksPerSecond = 100;
 interface Row {
   readonly pid: number;
   readonly parent: number;
-  /** Milliseconds of CPU, children that were waited for included. */
-  readonly cpu: number;
+  /** Milliseconds of its own CPU and of that of children that were waited for, in ticks. */
+  readonly own: number;
+  readonly children: number;
 }
 
 function rows(): Row[] {
@@ -18,8 +19,8 @@ function rows(): Row[] {
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
       const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(field[at]), 0);
-      return [{ pid: Number(name), parent: Number(field[1]), cpu: (ticks * 1000) / ticksPerSecond }];
+      const time = (from: number): number => ((Number(field[from]) + Number(field[from + 1])) * 1000) / ticksPerSecond;
+      return [{ pid: Number(name), parent: Number(field[1]), own: time(11), children: time(13) }];
     } catch {
       return [];
     }
@@ -34,9 +35,21 @@ function tree(root: number): Row[] {
   return found;
 }
 
+/** Milliseconds that the threads of a process ran which are still there: exact, where ticks are hundredths of a second. */
+function threadsOf(pid: number): number {
+  let sum = 0;
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`))
+      sum += Number.parseInt(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1'), 10) / 1e6;
+  } catch {
+    // A kernel without it, or a thread that ended between the listing and the look.
+  }
+  return sum;
+}
+
 /** Milliseconds of CPU spent so far by the trees below `roots`. */
 export function cpuOf(roots: readonly number[]): number {
-  return roots.flatMap(tree).reduce((sum, row) => sum + row.cpu, 0);
+  return roots.flatMap(tree).reduce((sum, { pid, own, children }) => sum + Math.max(own, threadsOf(pid)) + children, 0);
 }
 
 export interface Memory {

@@ -11,6 +11,8 @@ const command = join(import.meta.dirname, '../../dist/cli.js');
 
 export interface PostcoteOptions {
   readonly workers?: number;
+  /** Of each account. */
+  readonly quota?: string;
   /** TOML put at the end of the configuration. */
   readonly extra?: string;
   /** Words for Node, such as --cpu-prof. */
@@ -33,6 +35,7 @@ data_dir = "${join(root, 'data')}"
 workers = ${options.workers ?? 2}
 [mail]
 home = "${join(root, 'mail')}/%d/%n"
+quota = "${options.quota ?? '0'}"
 [listen]
 smtp = ["127.0.0.1:${smtp}"]
 submission = ["127.0.0.1:${submission}"]

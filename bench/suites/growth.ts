@@ -1,5 +1,4 @@
-// The same work at 1, 10 and 100 times the messages of a mailbox, the accounts and the length of the queue.
-import { rmSync } from 'node:fs';
+// The same work at 1, 10 and 100 times the messages of a mailbox, the mailboxes of an account, the accounts and the length of the queue.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { message } from '../drivers/corpus.ts';
@@ -27,42 +26,53 @@ export interface GrowthTable {
   readonly rows: readonly Growth[];
 }
 
-/** Costs of one size, by work. */
-class Costs {
-  readonly #server: BenchServer;
-  readonly found = new Map<string, { readonly ms: number; readonly cpu: number }>();
-
-  constructor(server: BenchServer) {
-    this.#server = server;
-  }
-
-  /** Cost of one of `repeat` times; the first two are not counted, they find things cold. */
-  async each(work: string, repeat: number, run: (n: number) => Promise<unknown>): Promise<void> {
-    for (let n = 0; n < 2; n++) await run(n);
-    const before = cpuOf(this.#server.pids);
-    const took: number[] = [];
-    for (let n = 0; n < repeat; n++) {
-      const start = performance.now();
-      await run(n + 2);
-      took.push(performance.now() - start);
-    }
-    this.found.set(work, { ms: median(took), cpu: (cpuOf(this.#server.pids) - before) / repeat });
-  }
-
-  /** Cost of one of `count` that `run` does together. */
-  async all(work: string, count: number, run: () => Promise<unknown>): Promise<void> {
-    const before = cpuOf(this.#server.pids);
-    const start = performance.now();
-    await run();
-    this.found.set(work, { ms: (performance.now() - start) / count, cpu: (cpuOf(this.#server.pids) - before) / count });
-  }
+/** Where a work is done at one size. */
+interface Place {
+  readonly server: BenchServer;
 }
 
-function rowsOf(sizes: readonly Costs[]): Growth[] {
-  return [...sizes[0]!.found.keys()].flatMap((work) => [
-    { work, unit: 'ms' as const, costs: sizes.map(({ found }) => found.get(work)!.ms) },
-    { work, unit: 'ms CPU' as const, costs: sizes.map(({ found }) => found.get(work)!.cpu) },
-  ]);
+interface Work<P extends Place> {
+  readonly name: string;
+  /** Operations that one `run` is. */
+  readonly count?: number;
+  /** Runs in one round at most. */
+  readonly most: number;
+  /** The server's processes are new after it: what they took is all theirs. */
+  readonly restarts?: true;
+  /** @param n grows by one each time, and goes on in the next round */
+  run(place: P, n: number): Promise<unknown>;
+}
+
+/** Each size in each round, so that what else goes on counts for all; the first round finds things cold and is not counted. */
+const rounds = 4;
+/** Milliseconds of the server's CPU that one look needs to tell. */
+const enough = 100;
+
+/** Costs of each work at each place. */
+async function measured<P extends Place>(places: readonly P[], works: readonly Work<P>[]): Promise<Growth[]> {
+  const rows: Growth[] = [];
+  for (const { name, count = 1, most, restarts, run } of works) {
+    const costs = places.map(() => ({ cpu: [] as number[], clock: [] as number[] }));
+    const runs = places.map(() => 0);
+    for (let round = 0; round < rounds; round++) {
+      for (const [size, place] of places.entries()) {
+        const { server } = place;
+        const spent = (): number => cpuOf(server.pids);
+        const before = restarts ? 0 : spent();
+        const start = performance.now();
+        let n = 0;
+        while (n < most && (n === 0 || n % 4 > 0 || spent() - before < enough)) {
+          await run(place, runs[size]!++);
+          n++;
+        }
+        const clock = (performance.now() - start) / n / count;
+        if (round > 0) costs[size]!.clock.push(clock);
+        if (round > 0) costs[size]!.cpu.push((spent() - before) / n / count);
+      }
+    }
+    rows.push({ work: name, cpu: costs.map(({ cpu }) => median(cpu)), clock: costs.map(({ clock }) => median(clock)) });
+  }
+  return rows;
 }
 
 const kept = { size: 4096, sessions: 10, perConnection: Number.POSITIVE_INFINITY, login: false };
@@ -78,111 +88,243 @@ async function clientOf(server: BenchServer, user: string): Promise<ImapClient> 
   return client;
 }
 
-/** What one user does with a mailbox that holds `messages`. */
-async function mailbox(server: BenchServer, user: number, messages: number, stock: string): Promise<Costs> {
-  const costs = new Costs(server);
-  await fillMaildir(server, account(user), messages, stock);
-  const client = await clientOf(server, account(user));
-  await client.command('SELECT INBOX');
-  // Until the headers and words of all are read: what follows is not to be measured beside that.
-  await client.command('SEARCH BODY needle');
-  await sleep(2500);
-  await costs.all('delivery', 200, () => deliver(server, 200, 1, user));
-  await sleep(2500);
-  await costs.each('SELECT', 30, () => client.command('SELECT INBOX'));
-  await costs.each('NOOP', 50, () => client.command('NOOP'));
-  await costs.each('STATUS', 30, () => client.command('STATUS INBOX (MESSAGES UNSEEN UIDNEXT)'));
-  await costs.each('FETCH of the newest 50', 30, () => client.command(`FETCH ${messages - 49}:${messages} (UID FLAGS ENVELOPE)`));
-  await costs.each('FETCH of one body', 30, (n) => client.command(`FETCH ${messages - n} BODY.PEEK[]`));
-  await costs.each('STORE of one', 30, (n) => client.command(`STORE ${messages - n} +FLAGS (\\Flagged)`));
-  await costs.each('APPEND of one', 30, (n) => client.append('INBOX', message(n)));
-  await costs.each('EXPUNGE of one', 30, async (n) => {
-    await client.command(`STORE ${n + 1} +FLAGS (\\Deleted)`);
-    await client.command('EXPUNGE');
-  });
-  client.close();
-  return costs;
+function start(
+  { root, certificate, workers, nodeOptions }: GrowthBench,
+  name: string,
+  accounts: number,
+  more: Partial<PostcoteOptions> = {},
+): Promise<BenchServer> {
+  return startPostcote(join(root, name), accounts, certificate, { workers, nodeOptions, ...more });
 }
 
-async function mailboxes(bench: GrowthBench, scale: number): Promise<GrowthTable> {
-  const counts = [1000, 10_000, 100_000].map((count) => Math.max(60, Math.round(count * scale)));
-  const server = await start(bench, 'mailboxes', 3, {});
+const sizesOf = (smallest: number, scale: number, least: number): number[] =>
+  [1, 10, 100].map((factor) => Math.max(least, Math.round(smallest * factor * scale)));
+
+interface MailboxPlace extends Place {
+  readonly client: ImapClient;
+  readonly user: number;
+  readonly messages: number;
+}
+
+const commandOf =
+  (text: (place: MailboxPlace, n: number) => string) =>
+  (place: MailboxPlace, n: number): Promise<unknown> =>
+    place.client.command(text(place, n));
+
+/** What one user does with a mailbox that holds many messages. */
+const inMailbox: readonly Work<MailboxPlace>[] = [
+  { name: 'SELECT', most: 200, run: commandOf(() => 'SELECT INBOX') },
+  { name: 'NOOP', most: 500, run: commandOf(() => 'NOOP') },
+  { name: 'STATUS', most: 200, run: commandOf(() => 'STATUS INBOX (MESSAGES UNSEEN UIDNEXT)') },
+  {
+    name: 'FETCH of the newest 50',
+    most: 100,
+    run: commandOf(({ messages }) => `FETCH ${messages - 49}:${messages} (UID FLAGS ENVELOPE)`),
+  },
+  { name: 'FETCH of one body', most: 200, run: commandOf(({ messages }, n) => `FETCH ${messages - (n % 50)} BODY.PEEK[]`) },
+  { name: 'SEARCH of the newest 50', most: 100, run: commandOf(({ messages }) => `SEARCH ${messages - 49}:* SUBJECT copper`) },
+  {
+    name: 'STORE of one',
+    most: 50,
+    run: commandOf(({ messages }, n) => `STORE ${messages - (n % 50)} ${n % 2 ? '-' : '+'}FLAGS (\\Flagged)`),
+  },
+  { name: 'APPEND of one', most: 20, run: ({ client }, n) => client.append('INBOX', message(n)) },
+  { name: 'COPY of one', most: 20, run: commandOf(({ messages }, n) => `COPY ${messages - (n % 50)} Drafts`) },
+  {
+    name: 'EXPUNGE of one',
+    most: 10,
+    async run({ client }, n) {
+      await client.command(`STORE ${n + 1} +FLAGS (\\Deleted)`);
+      await client.command('EXPUNGE');
+    },
+  },
+  { name: 'delivery', most: 1, count: 200, run: ({ server, user }) => deliver(server, 200, 1, user) },
+  {
+    name: 'delivery, heard of by NOOP',
+    most: 20,
+    async run({ server, client, user }) {
+      await deliver(server, 1, 1, user);
+      await client.command('NOOP');
+    },
+  },
+];
+
+async function messages(bench: GrowthBench, scale: number): Promise<GrowthTable> {
+  const counts = sizesOf(1000, scale, 100);
+  const server = await start(bench, 'messages', counts.length);
   try {
-    const stock = join(bench.root, 'stock');
-    const sizes: Costs[] = [];
-    for (const [user, count] of counts.entries()) sizes.push(await mailbox(server, user, count, stock));
-    return { name: 'messages in a mailbox', sizes: counts.map(String), rows: rowsOf(sizes) };
+    const places: MailboxPlace[] = [];
+    for (const [user, count] of counts.entries()) {
+      await fillMaildir(server, account(user), count, join(bench.root, 'stock'));
+      const client = await clientOf(server, account(user));
+      await client.command('SELECT INBOX');
+      // Until the headers and words of all are read: what follows is not to be measured beside that.
+      await client.command('SEARCH BODY needle');
+      places.push({ server, client, user, messages: count });
+    }
+    await untilAtRest(server);
+    const rows = await measured(places, inMailbox);
+    for (const { client } of places) client.close();
+    return { name: 'messages in a mailbox', sizes: counts.map(String), rows };
   } finally {
     await server.stop();
   }
 }
 
-async function accounts(bench: GrowthBench, scale: number): Promise<GrowthTable> {
-  const counts = [200, 2000, 20_000].map((count) => Math.max(100, Math.round(count * scale)));
-  const sizes: Costs[] = [];
-  for (const count of counts) {
-    const server = await start(bench, `accounts-${count}`, count, {});
-    try {
-      const costs = new Costs(server);
-      await deliver(server, 50, 20);
-      await costs.all('delivery to 20 accounts', 1000, () => deliver(server, 1000, 20));
-      await costs.all('first delivery to an account', 40, () => deliver(server, 40, 40, count - 40));
-      await costs.each('login, SELECT, LOGOUT', 30, async (n) => {
-        const client = await clientOf(server, account(n % 10));
-        await client.command('SELECT INBOX');
-        await client.command('LOGOUT');
-        client.close();
-      });
-      sizes.push(costs);
-    } finally {
-      await server.stop();
-      rmSync(join(bench.root, `accounts-${count}`), { recursive: true, force: true });
-    }
+/** Until what is done in the background is done: words of messages, names of files. */
+async function untilAtRest(server: BenchServer): Promise<void> {
+  const patience = performance.now() + 120_000;
+  for (let quiet = 0; quiet < 3 && performance.now() < patience; ) {
+    const before = cpuOf(server.pids);
+    await sleep(1000);
+    quiet = cpuOf(server.pids) - before < 50 ? quiet + 1 : 0;
   }
-  return { name: 'accounts', sizes: counts.map(String), rows: rowsOf(sizes) };
 }
+
+/** What one user of many mailboxes does with one of them. */
+const amongFolders: readonly Work<MailboxPlace>[] = [
+  { name: 'SELECT', most: 200, run: commandOf(() => 'SELECT Box7') },
+  { name: 'NOOP', most: 500, run: commandOf(() => 'NOOP') },
+  { name: 'STATUS', most: 200, run: commandOf(() => 'STATUS Box8 (MESSAGES UNSEEN UIDNEXT)') },
+  { name: 'LIST of one', most: 200, run: commandOf(() => 'LIST "" Box9') },
+  { name: 'GETQUOTAROOT', most: 200, run: commandOf(() => 'GETQUOTAROOT INBOX') },
+  { name: 'APPEND of one', most: 20, run: ({ client }, n) => client.append('Box7', message(n)) },
+  { name: 'STORE of one', most: 50, run: commandOf((_, n) => `STORE 1 ${n % 2 ? '-' : '+'}FLAGS (\\Flagged)`) },
+  { name: 'COPY of one', most: 20, run: commandOf(() => 'COPY 1 Box8') },
+  {
+    name: 'APPEND and MOVE',
+    most: 20,
+    async run({ client }, n) {
+      await client.append('Box7', message(n));
+      await client.command('MOVE * Box8');
+    },
+  },
+  {
+    name: 'CREATE and DELETE',
+    most: 10,
+    async run({ client }, n) {
+      await client.command(`CREATE New${n}`);
+      await client.command(`DELETE New${n}`);
+    },
+  },
+  { name: 'delivery', most: 1, count: 200, run: ({ server, user }) => deliver(server, 200, 1, user) },
+  {
+    name: 'login, SELECT, LOGOUT',
+    most: 20,
+    async run({ server, user }) {
+      const client = await clientOf(server, account(user));
+      await client.command('SELECT Box7');
+      await client.command('LOGOUT');
+      client.close();
+    },
+  },
+];
+
+async function folders(bench: GrowthBench, scale: number): Promise<GrowthTable> {
+  const counts = sizesOf(10, scale, 10);
+  // With a quota, so that it is looked at.
+  const server = await start(bench, 'folders', counts.length, { quota: '10G' });
+  try {
+    const places: MailboxPlace[] = [];
+    for (const [user, count] of counts.entries()) {
+      const client = await clientOf(server, account(user));
+      for (let n = 0; n < count; n += 20)
+        await Promise.all(Array.from({ length: Math.min(20, count - n) }, (_, k) => client.command(`CREATE Box${n + k}`)));
+      for (let n = 0; n < 4; n++) await client.append('Box7', message(n));
+      places.push({ server, client, user, messages: 4 });
+    }
+    await untilAtRest(server);
+    const rows = await measured(places, amongFolders);
+    for (const { client } of places) client.close();
+    return { name: 'mailboxes of an account', sizes: counts.map(String), rows };
+  } finally {
+    await server.stop();
+  }
+}
+
+interface AccountsPlace extends Place {
+  readonly accounts: number;
+}
+
+const amongAccounts: readonly Work<AccountsPlace>[] = [
+  { name: 'delivery to 20 accounts', most: 1, count: 500, run: ({ server }) => deliver(server, 500, 20) },
+  {
+    name: 'first delivery to an account',
+    most: 1,
+    count: 10,
+    run: ({ server, accounts }, n) => deliver(server, 10, 10, accounts - 10 * (n + 1)),
+  },
+  {
+    name: 'login, SELECT, LOGOUT',
+    most: 20,
+    async run({ server }, n) {
+      const client = await clientOf(server, account(n % 10));
+      await client.command('SELECT INBOX');
+      await client.command('LOGOUT');
+      client.close();
+    },
+  },
+  { name: 'two seconds with nothing to do', most: 1, run: () => sleep(2000) },
+  { name: 'start of the server', most: 1, restarts: true, run: ({ server }) => server.restart(true) },
+];
+
+async function accounts(bench: GrowthBench, scale: number): Promise<GrowthTable> {
+  const counts = sizesOf(200, scale, 100);
+  const places: AccountsPlace[] = [];
+  try {
+    for (const count of counts) places.push({ server: await start(bench, `accounts-${count}`, count), accounts: count });
+    return { name: 'accounts', sizes: counts.map(String), rows: await measured(places, amongAccounts) };
+  } finally {
+    for (const { server } of places) await server.stop();
+  }
+}
+
+interface QueuePlace extends Place {
+  /** Sends so many through to the sink. */
+  relay(messages: number): Promise<void>;
+}
+
+const besideQueue: readonly Work<QueuePlace>[] = [
+  { name: 'mail accepted and sent on', most: 1, count: 300, run: ({ relay }) => relay(300) },
+  { name: 'local delivery', most: 1, count: 300, run: ({ server }) => deliver(server, 300, 1) },
+  { name: 'two seconds with nothing to do', most: 1, run: () => sleep(2000) },
+  { name: 'start of the server', most: 1, restarts: true, run: ({ server }) => server.restart(true) },
+];
 
 /** Mail that waits for a server that does not answer, and beside it mail for one that does. */
 async function queue(bench: GrowthBench, scale: number): Promise<GrowthTable> {
-  const counts = [200, 2000, 20_000].map((count) => Math.max(20, Math.round(count * scale)));
+  const counts = sizesOf(200, scale, 20);
   const [open, shut] = (await freePorts(2)) as [number, number];
   const extra = `[relay]\ntransport = { "${remoteDomain(0)}" = "[127.0.0.1]:${open}", "${remoteDomain(1)}" = "[127.0.0.1]:${shut}" }\n`;
-  const server = await start(bench, 'queue', 1, { extra });
   const sink = await startBenchSink({ port: open, addresses: ['127.0.0.1'], tls: null });
-  const load = { ...kept, port: server.ports.submission!, accounts: 1, login: true };
+  const places: QueuePlace[] = [];
   try {
-    const sizes: Costs[] = [];
-    let waiting = 0;
     for (const count of counts) {
-      const { accepted } = await smtpLoad({ ...load, messages: count - waiting, recipient: `waits@${remoteDomain(1)}` });
-      waiting += accepted;
-      // Until the attempts at those are over.
-      await sleep(3000);
-      const costs = new Costs(server);
-      sink.reset();
-      const messages = 500;
-      await costs.all('mail accepted and sent on', messages, async () => {
-        await smtpLoad({ ...load, messages, recipient: `goes@${remoteDomain(0)}` });
+      const server = await start(bench, `queue-${count}`, 1, { extra });
+      const send = async (messages: number, recipient: string): Promise<void> => {
+        const { accepted } = await smtpLoad({ ...kept, port: server.ports.submission!, accounts: 1, login: true, messages, recipient });
+        if (accepted !== messages) throw new Error(`${accepted} of ${messages} messages accepted`);
+      };
+      const relay = async (messages: number): Promise<void> => {
+        sink.reset();
+        await send(messages, `goes@${remoteDomain(0)}`);
         const patience = performance.now() + 60_000;
         while (sink.state().messages < messages && performance.now() < patience) await sleep(5);
-      });
-      if (sink.state().messages < messages) throw new Error(`${sink.state().messages} of ${messages} came out of a queue of ${count}`);
-      await costs.all('a second with nothing to do', 5, () => sleep(5000));
-      sizes.push(costs);
+        if (sink.state().messages < messages) throw new Error(`${sink.state().messages} of ${messages} came out of a queue of ${count}`);
+      };
+      places.push({ server, relay });
+      await send(count, `waits@${remoteDomain(1)}`);
+      // Until the attempts at those are over.
+      await untilAtRest(server);
     }
-    return { name: 'mail waiting in the queue', sizes: counts.map(String), rows: rowsOf(sizes) };
+    return { name: 'mail waiting in the queue', sizes: counts.map(String), rows: await measured(places, besideQueue) };
   } finally {
     await sink.close();
-    await server.stop();
+    for (const { server } of places) await server.stop();
   }
 }
 
-function start(bench: GrowthBench, name: string, count: number, more: Partial<PostcoteOptions>): Promise<BenchServer> {
-  const { root, certificate, workers, nodeOptions } = bench;
-  return startPostcote(join(root, name), count, certificate, { workers, nodeOptions, ...more });
-}
-
-export const growthParts = { mailboxes, accounts, queue } as const;
+export const growthParts = { messages, folders, accounts, queue } as const;
 
 export async function growthSuite(bench: GrowthBench, scale: number, only: RegExp): Promise<GrowthTable[]> {
   const tables: GrowthTable[] = [];

@@ -5,7 +5,7 @@ import type { SortItem } from '../mail/sort.ts';
 import { columnOf, type NumberKey, type SortColumn } from '../mail/sort-numbers.ts';
 import { grown, numbers } from './columns.ts';
 import type { Reader } from './reader.ts';
-import { type KeyRecord, keyFields } from './tables/message.ts';
+import type { KeyRecord } from './tables/message.ts';
 import { find } from './view.ts';
 
 /** Rows read at a step, and milliseconds the loop is held at a time. */
@@ -15,8 +15,6 @@ const itemStep = 128;
 const slice = 5;
 /** Messages whose text keys are kept, of all mailboxes together. */
 const keptTexts = 100_000;
-
-type KeyFields = KeyRecord[number][];
 
 /** Out of the reach of what four digits say. */
 const noZone = -(2 ** 15);
@@ -105,9 +103,9 @@ export class MailboxKeys {
     }
     for (;;) {
       const last = this.#count === 0 ? 0 : this.#uids[this.#count - 1]!;
-      const fields = numbers(this.#reader().messages.keys(this.#mailbox, last, step)) as KeyFields;
-      for (let at = 0; at < fields.length; at += keyFields) this.#push(fields.slice(at, at + keyFields) as unknown as KeyRecord);
-      if (fields.length < step * keyFields) return;
+      const rows = this.#reader().messages.keys(this.#mailbox, last, step);
+      for (const row of rows) this.#push(row);
+      if (rows.length < step) return;
       await share.next();
     }
   }

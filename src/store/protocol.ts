@@ -39,6 +39,8 @@ export interface Commands {
   changes: { request: { mailbox: number; since: number }; result: LoadedChanges };
   /** Reads the whole index of a mailbox, for a view. */
   load: { request: { mailbox: number }; result: { uids: Uint32Array; flags: Uint32Array; modseqs: Float64Array; highest: number } };
+  /** Keeps the same in the index, for whoever opens the mailbox next. */
+  keep: { request: { mailbox: number }; result: void };
 }
 
 export type CommandName = keyof Commands;

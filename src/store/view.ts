@@ -15,6 +15,8 @@ export class View {
   #snapshot: MailboxSnapshot | null = null;
   /** Flags and modseqs were handed out. */
   #isShared = false;
+  /** What it began with was not compared with anything yet. */
+  #isBegun = false;
 
   get isCold(): boolean {
     return this.#highest === -1;
@@ -30,6 +32,13 @@ export class View {
     this.#snapshot = null;
     this.#set(loaded as Columns);
     this.#highest = loaded.highest;
+  }
+
+  /** Takes what was kept. That this is all there was shows when what came since is added. */
+  begin(columns: Columns, highest: number): void {
+    this.#set(columns);
+    this.#highest = highest;
+    this.#isBegun = true;
   }
 
   /** Takes what a change of flags has answered, where nothing else happened since the view was brought up to date. */
@@ -78,6 +87,8 @@ export class View {
       // Inside the read transaction: row and messages of one moment.
       const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
       if (record.modseq !== this.#highest) this.#update(reader, id, record.modseq, record.tombstoneFloor);
+      if (this.#isBegun && this.#size !== record.messages) this.#set(columnsOf(reader.messages.allFlags(id)));
+      this.#isBegun = false;
       const size = this.#size;
       this.#isShared = true;
       this.#snapshot = {

@@ -4,6 +4,7 @@ import { accountTable } from './account.ts';
 import { aclTable } from './acl.ts';
 import { blockTable } from './block.ts';
 import { contentTable } from './content.ts';
+import { keptViewTable } from './kept-view.ts';
 import { mailboxTable } from './mailbox.ts';
 import { messageTable } from './message.ts';
 import { metadataTable } from './metadata.ts';
@@ -61,6 +62,10 @@ export class AccountTables {
 
   get metadata(): ReturnType<typeof metadataTable> {
     return this.#of(metadataTable);
+  }
+
+  get keptViews(): ReturnType<typeof keptViewTable> {
+    return this.#of(keptViewTable);
   }
 
   get words(): ReturnType<typeof searchTable> {

@@ -26,7 +26,6 @@ export interface MessageRecord extends FlagRecord {
 
 /** uid, internal date, save date, size, sent, day sent, 1 where the content was not read, zone. */
 export type KeyRecord = readonly [number, number, number, number, number | null, number | null, number, number | null];
-export const keyFields = 8;
 
 export type FileRecord = Pick<MessageRecord, 'uid' | 'flags' | 'file' | 'origin' | 'dirty'>;
 
@@ -115,11 +114,10 @@ export function messageTable(db: Database) {
     'UPDATE message SET content_id = ?, size = ?, file_size = ?, sent = ?, sent_day = ? WHERE mailbox_id = ? AND uid = ?',
   );
   const keys = db
-    .prepare<[number, number, number], string | null>(`
-      SELECT group_concat(uid || ',' || internal_date || ',' || save_date || ',' || size || ',' || ifnull(sent, 'null') || ',' ||
-                          ifnull(sent_day, 'null') || ',' || (content_id IS NULL) || ',' || ifnull(zone, 'null'))
-        FROM (SELECT * FROM message WHERE mailbox_id = ? AND uid > ? ORDER BY uid LIMIT ?)`)
-    .pluck();
+    .prepare<[number, number, number], KeyRecord>(`
+      SELECT uid, internal_date, save_date, size, sent, sent_day, content_id IS NULL, zone FROM message
+       WHERE mailbox_id = ? AND uid > ? ORDER BY uid LIMIT ?`)
+    .raw();
   const sortKeys = db
     .prepare<[number, number], string>(
       'SELECT c.sort_keys FROM message AS m CROSS JOIN content AS c ON c.id = m.content_id WHERE m.mailbox_id = ? AND m.uid = ?',
@@ -213,8 +211,8 @@ export function messageTable(db: Database) {
     hasUnread: (mailbox: number): boolean => anyUnread.get(mailbox) !== undefined,
     setContent: (mailbox: number, uid: number, content: number, { virtualSize, size, sortKeys: { sent, sentDay } }: MessageFacts) =>
       setContent.run(content, virtualSize, size, sent, sentDay, mailbox, uid),
-    /** What messages after a UID are sorted by, in UID order: a list with the fields of a `KeyRecord` for each, null for none. */
-    keys: (mailbox: number, after: number, limit: number): string | null => keys.get(mailbox, after, limit)!,
+    /** What messages after a UID are sorted by, in UID order. */
+    keys: (mailbox: number, after: number, limit: number): KeyRecord[] => keys.all(mailbox, after, limit),
     /** JSON of a message's text keys; none where it is gone or was not read. */
     sortKeys: (mailbox: number, uid: number): string | undefined => sortKeys.get(mailbox, uid),
     /** The same of many next to each other: two lists with commas between, null where there is none. */

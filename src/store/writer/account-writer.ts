@@ -14,6 +14,7 @@ import { writeMailboxFile } from '../files/mailbox-file.ts';
 import { isOwn } from '../files/name.ts';
 import { folderStamp } from '../files/stamp.ts';
 import type { Journal, JournalEntry } from '../journal/journal.ts';
+import { packed } from '../kept-view.ts';
 import type { StoreSettings } from '../settings.ts';
 import { AccountTables } from '../tables/account-tables.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
@@ -424,6 +425,14 @@ export class AccountWriter extends AccountTables {
     });
   }
 
+  /** Has the index keep that. */
+  keepView(id: number): void {
+    this.transaction(() => {
+      const { modseq } = this.mailbox(id);
+      if (this.keptViews.modseq(id) !== modseq) this.keptViews.put(id, modseq, packed(columnsOf(this.messages.allFlags(id))));
+    }, 'NORMAL');
+  }
+
   /** What changed in a mailbox since a modseq. */
   changes(id: number, since: number): LoadedChanges {
     return transaction(this.db, () => {
@@ -445,6 +454,7 @@ export class AccountWriter extends AccountTables {
     this.tombstones.removeAll(id);
     this.acls.removeAll(id);
     this.metadata.removeAll(id);
+    this.keptViews.remove(id);
     this.mailboxes.remove(id);
     this.listChanged();
     this.hint(id, this.nextModseq());

@@ -68,7 +68,8 @@ const operations: {
   read: { kind: 'alone', make: (writer, { mailbox, uids }) => immediate(() => readWanted(writer, mailbox, uids)) },
   look: { kind: 'alone', make: (writer, request) => immediate(() => lookThrough(writer, request)) },
   changes: { kind: 'alone', make: (writer, { mailbox, since }) => immediate(() => writer.changes(mailbox, since)) },
-  load: { kind: 'alone', make: (writer, { mailbox }) => immediate(() => load(writer, mailbox)) },
+  load: { kind: 'alone', make: (writer, { mailbox }) => immediate(() => writer.view(mailbox)) },
+  keep: { kind: 'alone', make: (writer, { mailbox }) => immediate(() => writer.keepView(mailbox)) },
 };
 
 /** Work with transactions of its own. */
@@ -102,11 +103,7 @@ function look(writer: AccountWriter, { mailbox, missing, unless }: Commands['sca
   });
 }
 
-function load(writer: AccountWriter, mailbox: number) {
-  return writer.view(mailbox);
-}
-
-const leavesNone: ReadonlySet<CommandName> = new Set(['open', 'load', 'changes', 'mend', 'read', 'look']);
+const leavesNone: ReadonlySet<CommandName> = new Set(['open', 'load', 'keep', 'changes', 'mend', 'read', 'look']);
 
 /** Whether files are to be renamed or removed after the answer. */
 function leavesFiles({ command, request }: Request): boolean {

@@ -1,0 +1,51 @@
+import { crc32 } from 'node:zlib';
+import type { Columns } from './columns.ts';
+import type { Reader } from './reader.ts';
+import type { View } from './view.ts';
+
+/** From so many messages on a mailbox's lists are kept. */
+export const keptFrom = 1000;
+
+/** Tells whether the octets of numbers lie as they do here. */
+const mark = 0x706f7374;
+/** Mark, checksum of what follows, number of messages, nothing: four octets each, so that doubles lie where they may. */
+const head = 16;
+
+/** Columns as octets. */
+export function packed({ uids, flags, modseqs }: Columns): Uint8Array {
+  const count = uids.length;
+  const octets = new Uint8Array(head + 16 * count);
+  const bytesOf = ({ buffer, byteOffset, byteLength }: Uint32Array | Float64Array) => new Uint8Array(buffer, byteOffset, byteLength);
+  octets.set(bytesOf(uids), head);
+  octets.set(bytesOf(flags), head + 4 * count);
+  octets.set(bytesOf(modseqs), head + 8 * count);
+  new Uint32Array(octets.buffer, 0, 3).set([mark, crc32(octets.subarray(head)), count]);
+  return octets;
+}
+
+/** null where they are damaged, or were written by another kind of machine. */
+export function unpacked(octets: Uint8Array): Columns | null {
+  // What SQLite gives may lie anywhere in a larger piece.
+  const { buffer } = octets.slice();
+  if (buffer.byteLength < head) return null;
+  const [wrote, sum, count] = new Uint32Array(buffer, 0, 3) as unknown as [number, number, number];
+  if (wrote !== mark || buffer.byteLength !== head + 16 * count || crc32(new Uint8Array(buffer, head)) !== sum) return null;
+  return {
+    uids: new Uint32Array(buffer, head, count),
+    flags: new Uint32Array(buffer, head + 4 * count, count),
+    modseqs: new Float64Array(buffer, head + 8 * count, count),
+  };
+}
+
+/**
+ * Begins a view with what the index keeps of it; what changed since then it reads as ever.
+ *
+ * @returns false where that is not there, damaged, or so old that a tenth has changed: worth to be kept anew
+ */
+export function beginWithKept(view: View, reader: Reader, id: number, messages: number): boolean {
+  const kept = reader.keptViews.get(id);
+  const columns = kept === undefined ? null : unpacked(kept.octets);
+  if (columns === null) return false;
+  view.begin(columns, kept!.modseq);
+  return !reader.messages.hasChanged(id, kept!.modseq, Math.ceil(messages / 10));
+}
