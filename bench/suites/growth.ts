@@ -40,7 +40,7 @@ interface Work<P extends Place> {
   /** The server's processes are new after it: what they took is all theirs. */
   readonly restarts?: true;
   /** @param n grows by one each time, and goes on in the next round */
-  run(place: P, n: number): Promise<unknown>;
+  readonly run: (place: P, n: number) => Promise<unknown>;
 }
 
 /** Each size in each round, so that what else goes on counts for all; the first round finds things cold and is not counted. */
@@ -281,7 +281,7 @@ async function accounts(bench: GrowthBench, scale: number): Promise<GrowthTable>
 
 interface QueuePlace extends Place {
   /** Sends so many through to the sink. */
-  relay(messages: number): Promise<void>;
+  readonly relay: (messages: number) => Promise<void>;
 }
 
 const besideQueue: readonly Work<QueuePlace>[] = [

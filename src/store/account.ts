@@ -12,7 +12,7 @@ import { isOwn, placeOf } from './files/name.ts';
 import { canonicalName, parents } from './files/paths.ts';
 import { folderStamp } from './files/stamp.ts';
 import { Freshness } from './freshness.ts';
-import { beginWithKept, keptFrom } from './kept-view.ts';
+import { KeptViews } from './kept-view.ts';
 import { MailboxKeys } from './keys.ts';
 import { openFile } from './message-file.ts';
 import type { CommandName, Commands } from './protocol.ts';
@@ -52,8 +52,6 @@ import type { FlagColumns } from './writer/flags.ts';
 const loadOffLoop = 20_000;
 /** So many changes are read by a store thread. */
 const manyChanges = 2000;
-/** Milliseconds from the first look at a mailbox until its view is kept. */
-const keepDelay = 2000;
 
 export interface AccountDeps {
   readonly settings: StoreSettings;
@@ -74,13 +72,14 @@ export class Account implements AccountStore {
   readonly #keys = new Map<number, MailboxKeys>();
   readonly #orders = new Map<number, SortOrders>();
   readonly #freshness: Freshness;
-  #isClosed = false;
+  readonly #kept: KeptViews;
   readonly #watches = new Map<number, { readonly listeners: Set<(modseq: number) => void>; readonly stop: () => void }>();
 
   constructor(account: MailAccount, deps: AccountDeps) {
     this.account = account;
     this.#deps = deps;
     this.#root = join(account.home, deps.settings.maildir);
+    this.#kept = new KeptViews((mailbox) => this.#call('keep', { mailbox }), deps.log);
     this.#freshness = new Freshness(this.#root, (mailbox, missing, unless) => this.#call('scan', { mailbox, missing, unless }), deps.log);
   }
 
@@ -95,7 +94,7 @@ export class Account implements AccountStore {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.#kept.close();
     this.#freshness.close();
     for (const { stop } of this.#watches.values()) stop();
     this.#watches.clear();
@@ -200,7 +199,7 @@ export class Account implements AccountStore {
   /** Has a store thread read what the view of a mailbox lacks, where that is much. */
   async #catchUp({ id, messages, modseq }: MailboxRecord): Promise<void> {
     const view = this.#view(id);
-    if (view.isCold && messages >= keptFrom && !beginWithKept(view, this.#reader, id, messages)) this.#keepLater(id);
+    if (view.isCold) this.#kept.begin(view, this.#reader, id, messages);
     const isFar = view.isCold ? messages > loadOffLoop : modseq > view.highest && this.#hasMany(id, view.highest);
     if (isFar) view.fill(await this.#call('load', { mailbox: id }));
   }
@@ -209,14 +208,6 @@ export class Account implements AccountStore {
   #hasMany(id: number, since: number): boolean {
     const { messages, tombstones } = this.#reader;
     return messages.hasChanged(id, since, manyChanges) || tombstones.hasMore(id, since, manyChanges);
-  }
-
-  /** Once whoever opens it has had what it came for. */
-  #keepLater(id: number): void {
-    const keep = async (): Promise<void> => {
-      if (!this.#isClosed) await this.#call('keep', { mailbox: id });
-    };
-    setTimeout(() => keep().catch((error: unknown) => this.#deps.log.debug({ err: error }, 'view not kept')), keepDelay).unref();
   }
 
   /** Folders made or taken away by other programs. */

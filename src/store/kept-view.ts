@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import type { Log } from '../base/log.ts';
 import type { Columns } from './columns.ts';
 import type { Reader } from './reader.ts';
 import type { View } from './view.ts';
@@ -37,15 +38,41 @@ export function unpacked(octets: Uint8Array): Columns | null {
   };
 }
 
-/**
- * Begins a view with what the index keeps of it; what changed since then it reads as ever.
- *
- * @returns false where that is not there, damaged, or so old that a tenth has changed: worth to be kept anew
- */
-export function beginWithKept(view: View, reader: Reader, id: number, messages: number): boolean {
-  const kept = reader.keptViews.get(id);
-  const columns = kept === undefined ? null : unpacked(kept.octets);
-  if (columns === null) return false;
-  view.begin(columns, kept!.modseq);
-  return !reader.messages.hasChanged(id, kept!.modseq, Math.ceil(messages / 10));
+/** Milliseconds from the first look at a mailbox, which finds nothing kept, until it is kept. */
+const delay = 2000;
+
+/** What the index keeps of one account's mailboxes. */
+export class KeptViews {
+  readonly #keep: (mailbox: number) => Promise<void>;
+  readonly #log: Log;
+  readonly #timers = new Map<number, NodeJS.Timeout>();
+
+  /** @param keep has a store thread do it */
+  constructor(keep: (mailbox: number) => Promise<void>, log: Log) {
+    this.#keep = keep;
+    this.#log = log;
+  }
+
+  close(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+  }
+
+  /**
+   * Begins a view with what is kept of it; what changed since then it reads as ever. Where that is not there, or so old that a tenth
+   * has changed, it is kept anew once whoever opens it has had what it came for.
+   */
+  begin(view: View, reader: Reader, id: number, messages: number): void {
+    if (messages < keptFrom) return;
+    const kept = reader.keptViews.get(id);
+    const columns = kept === undefined ? null : unpacked(kept.octets);
+    if (columns !== null) {
+      view.begin(columns, kept!.modseq);
+      if (!reader.messages.hasChanged(id, kept!.modseq, Math.ceil(messages / 10))) return;
+    }
+    if (this.#timers.has(id)) return;
+    const keep = (): void => {
+      this.#keep(id).catch((error: unknown) => this.#log.debug({ err: error }, 'view not kept'));
+    };
+    this.#timers.set(id, setTimeout(keep, delay).unref());
+  }
 }
