@@ -5,7 +5,7 @@ import { program } from '../base/program.ts';
 import type { TlsSettings } from '../net/tls.ts';
 import type { Config } from './config/settings.ts';
 import { StartFailure } from './failure.ts';
-import { heapFlags } from './heap-flags.ts';
+import { heapFlags, mallocSettings } from './heap-flags.ts';
 import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
 import type { BoundListener } from './sockets.ts';
 
@@ -78,8 +78,7 @@ export async function supervise({ config, tls, ticketKeys, bound, log }: Supervi
     const fds = bound.map(({ sockets }) => (sockets[place] ?? sockets[0]!).fd());
     const child = fork(program('server/worker-main'), [], {
       execArgv: [...heapFlags, ...process.execArgv],
-      // glibc keeps what is freed in an arena for each thread: 8 MB of a worker at rest.
-      env: { MALLOC_ARENA_MAX: '2', ...process.env },
+      env: { ...mallocSettings, ...process.env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds],
     });
     worker.child = child;
