@@ -2,7 +2,7 @@
 //   [--workers 2] [--json] [--profile: the ten hottest functions of each process and thread]
 //   imap: [--parts small,logins,rebuild,large] [--fill append|smtp|maildir]
 //   growth: [--only 'messages|folders|accounts|queue']
-//   soak: [--minutes 60] [--bound 20: megabytes an hour]
+//   soak: [--minutes 60] [--bound 20: megabytes an hour] [--pace 120: messages a second instead of half of what it takes]
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -45,6 +45,7 @@ const { values, positionals } = parseArgs({
     /** Of the suite soak. */
     minutes: { type: 'string', default: '60' },
     bound: { type: 'string', default: '20' },
+    pace: { type: 'string', default: '0' },
     /** Where the servers' folders go: a disk like the one mail will lie on, not a memory file system. */
     dir: { type: 'string', default: process.env.BENCH_DIR ?? (process.platform === 'linux' ? '/var/tmp' : tmpdir()) },
   },
@@ -136,7 +137,7 @@ try {
       tables.push(...(await growthSuite({ root, certificate, workers, nodeOptions }, scale, only)));
     } else if (suite === 'soak') {
       await ours.restart();
-      soaks.push(await soak(ours, Number(values.minutes), bound));
+      soaks.push(await soak(ours, Number(values.minutes), bound, Number(values.pace)));
     } else {
       throw new Error(`no suite ${suite}; there are: smtp, imap, pop3, idle, auth, relay, growth, soak`);
     }

@@ -10,7 +10,7 @@ import { account, type BenchServer, type LoopDelay, password } from '../servers/
 
 const load = { size: 4096, sessions: 20, perConnection: 100, accounts: 10, login: false };
 /** Seconds between looks at memory. */
-const lookEvery = 10;
+const between = (minutes: number): number => Math.min(10, minutes * 5);
 /** Of the time that is left out: caches fill, code is compiled. */
 const warmUp = 1 / 3;
 /** Seconds for which it takes all it can, at most; half of that is the pace. */
@@ -22,11 +22,11 @@ const restingBound = 120;
 
 export interface Soak {
   readonly minutes: number;
-  /** Messages a second: half of what was taken before. */
+  /** Messages a second: as asked, or half of what was taken before. */
   readonly pace: number;
   /** Accepted in that time: fewer than the pace gives where other work took the machine. */
   readonly messages: number;
-  /** Megabytes, PSS of all processes, every ten seconds. */
+  /** Megabytes, PSS of all processes, every ten seconds or less. */
   readonly memory: readonly number[];
   /** Megabytes an hour, after the first third. */
   readonly slope: number;
@@ -65,8 +65,11 @@ async function reader(server: BenchServer, user: string, running: () => boolean)
   }
 }
 
-/** @param bound megabytes an hour that memory may grow by */
-export async function soak(server: BenchServer, minutes: number, bound: number): Promise<Soak> {
+/**
+ * @param bound megabytes an hour that memory may grow by
+ * @param asked messages a second; 0: half of what it takes
+ */
+export async function soak(server: BenchServer, minutes: number, bound: number, asked = 0): Promise<Soak> {
   const seconds = minutes * 60;
   let running = true;
   const readers = Promise.all(Array.from({ length: load.accounts }, (_, n) => reader(server, account(n), () => running)));
@@ -79,12 +82,12 @@ export async function soak(server: BenchServer, minutes: number, bound: number):
   // Code warm, accounts founded; then what it can take, while users read.
   await deliver({ messages: 500 });
   const tried = await deliver({ messages: Number.POSITIVE_INFINITY, seconds: Math.min(measured, seconds / 6) });
-  const pace = Math.max(1, (tried.accepted / tried.elapsed) * 500);
+  const pace = asked > 0 ? asked : Math.max(1, (tried.accepted / tried.elapsed) * 500);
   const loop = await watchLoop(server);
   const start = performance.now();
   const looks: { at: number; value: number }[] = [];
   const look = (): void => void looks.push({ at: (performance.now() - start) / 3_600_000, value: memoryOf(server.pids) / 2 ** 20 });
-  const timer = setInterval(look, Math.min(lookEvery, seconds / 12) * 1000);
+  const timer = setInterval(look, between(minutes) * 1000);
   const { accepted: messages } = await deliver({ messages: Number.POSITIVE_INFINITY, seconds, pace });
   clearInterval(timer);
   const delay = await loop();
@@ -107,7 +110,7 @@ export function soakText({ minutes, pace, messages, memory, slope, loop, resting
   const atRest = Math.max(...resting.map(({ pss }) => pss)) / 2 ** 20;
   return [
     `${messages} messages in ${minutes} minutes (${(messages / minutes / 60).toFixed(0)} a second, meant were ${pace.toFixed(0)}) to accounts that read and delete them`,
-    `memory ${mb(memory[0])} MB at first, ${mb(Math.max(...memory))} at most, ${mb(memory.at(-1))} at last; medians of thirds ${thirds.map((third) => mb(median(third))).join(', ')}; every ${lookEvery} s: ${memory.map(mb).join(' ')}`,
+    `memory ${mb(memory[0])} MB at first, ${mb(Math.max(...memory))} at most, ${mb(memory.at(-1))} at last; medians of thirds ${thirds.map((third) => mb(median(third))).join(', ')}; every ${between(minutes)} s: ${memory.map(mb).join(' ')}`,
     `after the first third ${slope >= 0 ? '+' : ''}${slope.toFixed(1)} MB an hour, ${isMet(slope <= bound)} (at most ${bound}); ${delayNote(loop)}`,
     `at rest for ${rest} s ${resting.map(({ pss, rss }) => `${octets(pss)} (RSS ${octets(rss)})`).join(' and ')} MB a worker, ${isMet(atRest <= restingBound)} (at most ${restingBound})`,
   ].join('\n');
