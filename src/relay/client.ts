@@ -177,10 +177,13 @@ export class SmtpClient {
     return this.read(timeout, `sending ${line.slice(0, 40).replace(/^(AUTH \S+).*/, '$1')}`);
   }
 
-  /** Message text, already as on the wire. Resolves when there is room for more. @throws Broken */
-  async write(chunk: Uint8Array): Promise<void> {
+  /** Message text, already as on the wire; pieces leave in one write. Resolves when there is room for more. @throws Broken */
+  async write(...pieces: readonly Uint8Array[]): Promise<void> {
     if (this.#broken !== null) throw new Broken(`${this.#broken.message} while sending message text`);
-    if (chunk.length === 0 || this.#socket.write(chunk)) return;
+    this.#socket.cork();
+    for (const piece of pieces) if (piece.length > 0) this.#socket.write(piece);
+    this.#socket.uncork();
+    if (!this.#socket.writableNeedDrain) return;
     const timer = setTimeout(
       () => this.#break(new Broken(`conversation with ${this.name} timed out while sending message text`)),
       this.options.timeouts.dataBlock,
@@ -190,15 +193,6 @@ export class SmtpClient {
     });
     clearTimeout(timer);
     if (this.#broken !== null) throw new Broken(`${(this.#broken as Error).message} while sending message text`);
-  }
-
-  /** Holds output back until `uncork`, so that commands and a short message leave in one write. */
-  cork(): void {
-    this.#socket.cork();
-  }
-
-  uncork(): void {
-    this.#socket.uncork();
   }
 
   /**

@@ -97,12 +97,7 @@ async function sendText(client: SmtpClient, bytes: Buffer | null, file: string, 
     const wire = writer.write(bytes);
     const recorded = await enter();
     try {
-      client.cork();
-      const text = client.write(wire);
-      const end = client.write(writer.end());
-      client.uncork();
-      await text;
-      await end;
+      await client.write(wire, writer.end());
     } catch (error) {
       recorded();
       throw error;

@@ -294,6 +294,16 @@ describe('relay', () => {
     expect(s.sessions).toBe(2);
   });
 
+  it('sends messages of any length, from memory and from the file', async () => {
+    for (const octets of [60, 65, 130, 255, 257, 1_000].map((kilobytes) => kilobytes << 10)) {
+      const s = await sink();
+      const text = `Subject: ${octets}\n\n${'x'.repeat(69)}\n`.padEnd(octets, `${'y'.repeat(70)}\n`);
+      const outcomes = await deliver(relay(s.port), job(['bob@there.test'], { text }));
+      expect(outcomes['bob@there.test'], `${octets} octets`).toMatchObject({ result: 'delivered' });
+      expect(s.received[0]?.text.trimEnd()).toBe(text.trimEnd());
+    }
+  });
+
   it('sends a long message in pieces', async () => {
     const s = await sink();
     const text = `Subject: long\n\n${'0123456789abcdef0123456789abcdef0123456789\n.x\n'.repeat(60_000)}`;
