@@ -12,6 +12,11 @@ const entries = ['server', 'cli', 'index'];
 /** Where everything else goes: a level below `dist/`, as rooms are a level below `src/`. */
 const shared = 'shared';
 
+/** Packages that programs load when they start, without a native half: they go along, with what they need. The others stay where they are. */
+const along = ['bcryptjs', 'commander', 'dns-packet', 'ipaddr.js', 'pino', 'smol-toml', 'smtp-server'];
+const isApart = (id: string, importer?: string): boolean =>
+  /^[^./]/.test(id) && importer?.includes('/node_modules/') !== true && !along.some((name) => id === name || id.startsWith(`${name}/`));
+
 /** Files that run in threads and processes of their own. */
 function programs(): string[] {
   const sources = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
@@ -25,7 +30,7 @@ function programs(): string[] {
 const bundle = await rolldown({
   input: Object.fromEntries([...entries, ...programs()].map((name) => [name, join(src, `${name}.ts`)])),
   platform: 'node',
-  external: (id) => !id.startsWith('.') && !id.startsWith(sep),
+  external: isApart,
 });
 const { output } = await bundle.write({
   dir: dist,
