@@ -9,9 +9,12 @@ export function mailboxPattern(pattern: string): (name: string) => boolean {
   const short = Array.from(pattern.replace(/[*%]+/g, (run) => (run.includes('*') ? '*' : '%')));
   const folded = short.map((c) => c.toUpperCase());
 
+  // Of a plain name most are told by a look.
+  const plain = /[*%]/.test(pattern) ? null : pattern;
   const below = /^inbox\/$/i.test(short.slice(0, 6).join('')) ? [...inbox, ...short.slice(5)] : null;
   return (name) => {
     if (name === 'INBOX') return matches(folded, name);
+    if (plain !== null && below === null) return name === plain;
     return matches(below ?? short, name);
   };
 }

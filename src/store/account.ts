@@ -9,11 +9,12 @@ import type { SortCriterion, SortItem } from '../mail/sort.ts';
 import { appendRequest } from './append-request.ts';
 import { fetchRows, readStep } from './fetch.ts';
 import { isOwn, placeOf } from './files/name.ts';
-import { canonicalName, parents } from './files/paths.ts';
+import { canonicalName } from './files/paths.ts';
 import { folderStamp } from './files/stamp.ts';
 import { Freshness } from './freshness.ts';
 import { KeptViews } from './kept-view.ts';
 import { MailboxKeys } from './keys.ts';
+import { MailboxList, mailboxOf } from './mailbox-list.ts';
 import { openFile } from './message-file.ts';
 import type { CommandName, Commands } from './protocol.ts';
 import type { Reader } from './reader.ts';
@@ -69,6 +70,7 @@ export class Account implements AccountStore {
   readonly #deps: AccountDeps;
   readonly #root: string;
   readonly #views = new Map<number, View>();
+  readonly #list = new MailboxList();
   readonly #keys = new Map<number, MailboxKeys>();
   readonly #orders = new Map<number, SortOrders>();
   readonly #freshness: Freshness;
@@ -90,6 +92,7 @@ export class Account implements AccountStore {
   /** Forgets what is kept in memory. */
   forget(): void {
     this.#views.clear();
+    this.#list.forget();
     this.#dropKeys();
   }
 
@@ -120,19 +123,7 @@ export class Account implements AccountStore {
   }
 
   list(): readonly Mailbox[] {
-    const reader = this.#reader;
-    const subscribed = reader.subscribed();
-    const found = reader.all().map((record) => mailboxOf(record, subscribed));
-    const names = new Set(found.map(({ name }) => name));
-    for (const { name } of found.slice()) {
-      for (const parent of parents(name)) {
-        const known = canonicalName(parent);
-        if (names.has(known)) continue;
-        names.add(known);
-        found.push({ ...nowhere, name: known, subscribed: subscribed.has(known) });
-      }
-    }
-    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#list.of(this.#reader);
   }
 
   find(name: string): Mailbox | null {
@@ -164,7 +155,7 @@ export class Account implements AccountStore {
   }
 
   subscriptions(): readonly string[] {
-    return this.#reader.account.subscriptions();
+    return [...this.#reader.subscribed()];
   }
 
   async setSpecialUse(name: string, specialUse: string | null): Promise<void> {
@@ -466,20 +457,6 @@ export class Account implements AccountStore {
       if (!(error instanceof Fault)) this.#deps.log.error({ err: error }, 'could not look at a watched folder');
     }
   }
-}
-
-const nowhere = { id: 0 as MailboxId, uidValidity: 0 as UidValidity, mailboxId: '', specialUse: null, selectable: false } as const;
-
-function mailboxOf(record: MailboxRecord, subscribed: ReadonlySet<string>): Mailbox {
-  return {
-    id: record.id as MailboxId,
-    name: record.name,
-    uidValidity: record.uidValidity as UidValidity,
-    mailboxId: record.objectId,
-    specialUse: record.specialUse,
-    selectable: true,
-    subscribed: subscribed.has(record.name),
-  };
 }
 
 const noUids = new Uint32Array(0);
