@@ -77,11 +77,11 @@ export function sendExtended(
 export function saveResult({ view, places }: Found, { min, max, all, count, partial }: SearchReturn): void {
   const onlyEnds = (min || max) && !all && !count && partial === null;
   const kept = onlyEnds
-    ? [...(min ? places.subarray(0, 1) : []), ...(max ? places.subarray(-1) : [])]
+    ? new Set([...(min ? places.subarray(0, 1) : []), ...(max ? places.subarray(-1) : [])])
     : partial !== null && !all
       ? pick(places, partial)
       : places;
-  view.saved = view.uidsOf(Uint32Array.from(new Set(kept)).sort());
+  view.saved = view.uidsOf(Uint32Array.from(kept).sort());
 }
 
 function numbersOf({ view, places, byUid }: Found): Uint32Array {
