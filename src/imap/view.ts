@@ -109,7 +109,7 @@ export class View {
    * Places of the messages in `set`. UIDs that are not here are left out; a sequence number that is not here is an error,
    * unless `lenient`. RFC 9051 9 (seq-number), 6.4.9
    */
-  places(set: SequenceSet, byUid: boolean, lenient = false): Places {
+  places(set: SequenceSet, byUid: boolean, lenient = false): Uint32Array {
     if (set === '$') return this.placesOf(this.saved);
     const last = this.count === 0 ? 0 : byUid ? this.uids[this.count - 1]! : this.count;
     if (!byUid && !lenient) {
@@ -117,7 +117,7 @@ export class View {
       const beyond = set.some(({ from, to }) => from !== '*' && to !== '*' && Math.max(from, to) > this.count);
       if (this.count === 0 || beyond) throw new Fault('syntax', 'Invalid messageset');
     }
-    if (this.count === 0) return [];
+    if (this.count === 0) return none;
     const spans = resolveRanges(set, last).map(([from, to]) =>
       byUid ? ([this.lowerBound(from), this.lowerBound(to + 1)] as const) : ([from - 1, Math.min(to, this.count)] as const),
     );

@@ -84,12 +84,12 @@ async function run({ set, items, changedSince, vanished, partial }: FetchArgumen
   // What is seen by now, not what was when the client last heard: another may have taken the flag away.
   if (changedSince !== null || marks) await sendUpdates(session, false);
   let places = view.places(set, byUid);
-  if (changedSince !== null) places = Array.from(places).filter((at) => view.modSeqs[at]! > changedSince);
-  if (partial !== null) places = pick(places, partial);
+  if (changedSince !== null) places = places.filter((at) => view.modSeqs[at]! > changedSince);
+  if (partial !== null) places = Uint32Array.from(pick(places, partial));
   if (vanished) await sendVanished(session, set, changedSince!);
   let marked: number[] = [];
   if (marks) {
-    const unseen = Array.from(places).filter((at) => (view.flags[at]! & seen) === 0 && !view.isGone(view.uids[at]!));
+    const unseen = places.filter((at) => (view.flags[at]! & seen) === 0 && !view.isGone(view.uids[at]!));
     if (unseen.length > 0) {
       const { rows } = await mail.store(view.mailbox.id, view.uidsOf(unseen), { op: 'add', flags: ['\\Seen'] });
       marked = view.learn(rows);
