@@ -1,6 +1,7 @@
 // Mailboxes with many messages, by the ways mail comes: APPEND, SMTP, or files that another program has put there.
 import { chmodSync, linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type BenchServer, password } from '../servers/server.ts';
 import { message } from './corpus.ts';
 import { ImapClient } from './imap.ts';
@@ -62,6 +63,8 @@ export async function fillMaildir(server: BenchServer, user: string, count: numb
   const client = await clientOf(server, user);
   await client.command('SELECT INBOX');
   client.close();
+  // Who looks again at a folder that was just made is to do so before it is filled, not halfway.
+  if (count >= 20_000) await sleep(2500);
   const cur = join(server.maildir(user), 'cur');
   for (const name of made.sort().slice(0, count)) linkSync(join(stock, name), join(cur, `${name}:2,`));
 }

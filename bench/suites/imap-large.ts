@@ -1,7 +1,9 @@
 // One mailbox of 100,000 messages.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { message } from '../drivers/corpus.ts';
 import { fillMaildir } from '../drivers/fill.ts';
 import type { Measures } from '../measures.ts';
+import type { BenchServer } from '../servers/server.ts';
 import { openClient } from './imap.ts';
 
 export async function largeMailbox(m: Measures, user: string, count: number, stock: string): Promise<void> {
@@ -10,7 +12,8 @@ export async function largeMailbox(m: Measures, user: string, count: number, sto
   let client = await openClient(server, user, '');
   const measure = (text: string, target: number | null, command: string, repeat = 1): Promise<void> =>
     m.time(`${count} messages: ${text}`, target, () => client.command(command), repeat);
-  await measure('SELECT of files put there', null, 'SELECT INBOX');
+  const worst = await meanwhile(server, user, () => measure('SELECT of files put there', null, 'SELECT INBOX'));
+  m.put(`${count} messages: STORE in another mailbox meanwhile, worst`, 'ms', null, worst);
   await measure('SEARCH SUBJECT right after that', null, 'SEARCH SUBJECT copper');
   await measure('ENVELOPE right after that', null, 'FETCH 1:* ENVELOPE');
   // Stamps of a folder that changed less than two seconds ago prove nothing, to either server.
@@ -35,5 +38,35 @@ export async function largeMailbox(m: Measures, user: string, count: number, sto
   await measure('ENVELOPE again', null, 'FETCH 1:* ENVELOPE');
   await m.rate(`${count} messages: STORE 1:*`, null, count, () => client.command('STORE 1:* +FLAGS (\\Flagged)'));
   await m.rate(`${count} messages: STORE 1:* silent`, null, count, () => client.command('STORE 1:* +FLAGS.SILENT (\\Answered)'));
+  await client.command('CREATE half');
+  await m.rate(`${count} messages: MOVE of half`, null, count / 2, () => client.command(`MOVE 1:${count / 2} half`));
+  await client.command('STORE 1:* +FLAGS.SILENT (\\Deleted)');
+  await m.rate(`${count} messages: EXPUNGE of the other half`, null, count / 2, () => client.command('EXPUNGE'));
+  await client.command('SELECT half');
+  await client.command('STORE 1:* +FLAGS.SILENT (\\Deleted)');
+  await measure('CLOSE of the first', null, 'CLOSE');
   client.close();
+}
+
+/** Milliseconds of the longest STORE to another mailbox while `work` goes on. */
+async function meanwhile(server: BenchServer, user: string, work: () => Promise<void>): Promise<number> {
+  const other = await openClient(server, user, '');
+  await other.command('CREATE other');
+  await other.append('other', message(0));
+  await other.command('SELECT other');
+  let running = true;
+  let worst = 0;
+  const stores = (async (): Promise<void> => {
+    for (let sign = '+'; running; sign = sign === '+' ? '-' : '+') {
+      const asked = performance.now();
+      await other.command(`STORE 1 ${sign}FLAGS (\\Flagged)`);
+      worst = Math.max(worst, performance.now() - asked);
+      await sleep(20);
+    }
+  })();
+  await work();
+  running = false;
+  await stores;
+  other.close();
+  return worst;
 }
