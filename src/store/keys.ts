@@ -206,8 +206,8 @@ export class MailboxKeys {
     let at = 0;
     for (let i = 0; i < uids.length; i++) {
       while (at < this.#count && this.#uids[at]! < uids[i]!) at++;
-      // Some are to be looked up, or gone.
-      if (at === this.#count || this.#uids[at] !== uids[i] || (this.#unread.size > 0 && this.#unread.has(at)))
+      // Some are gone, or to be looked up: for what their text says.
+      if (at === this.#count || this.#uids[at] !== uids[i] || (key !== 'arrival' && this.#unread.size > 0 && this.#unread.has(at)))
         return columnOf(await this.items(uids, false), key);
       values[i] = this.#number(at, key);
     }

@@ -82,6 +82,14 @@ describe('messages whose contents were not read yet', () => {
   });
 });
 
+it('are not read for an order that needs nothing of them', async () => {
+  const { account, id } = await unreadAccount();
+  const { uids } = account.snapshot(id);
+  const read = vi.spyOn(account, 'read');
+  expect(await account.sort(id, uids, [{ key: 'arrival', reverse: false }])).toHaveLength(count);
+  expect(read).not.toHaveBeenCalled();
+});
+
 describe('many files of another program', () => {
   it('become messages while others of the account are served, also in that mailbox', async () => {
     const { account, id } = await unreadAccount(10);
