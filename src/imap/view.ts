@@ -2,6 +2,7 @@ import { Fault } from '../mail/fault.ts';
 import { firstKeywordBit, lettered, systemFlags } from '../mail/flags.ts';
 import type { ModSeq, SequenceNumber, Uid } from '../mail/numbers.ts';
 import type { AccountStore, Changes, FlagRows, Mailbox, MailboxSnapshot } from '../store/store.ts';
+import { lowerBound } from '../store/uid-set.ts';
 import type { SearchContext } from './context.ts';
 import { utf8 } from './grammar/format.ts';
 import { resolveRanges, type SequenceSet } from './grammar/sequence-set.ts';
@@ -367,16 +368,4 @@ export class View {
     this.modSeqs = grow(this.modSeqs, new Float64Array(room));
     this.#shared = false;
   }
-}
-
-/** The first of the first `count`, ascending, that is `uid` or above. */
-function lowerBound(uids: Uint32Array, count: number, uid: number): number {
-  let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (uids[middle]! < uid) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

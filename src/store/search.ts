@@ -10,7 +10,7 @@ import type { Reader } from './reader.ts';
 import type { TextQuestion } from './search/text-question.ts';
 import { type WordAnswer, WordIndex } from './search/word-index.ts';
 import type { AccountStore, Column, MailboxSnapshot, MessageRow } from './store.ts';
-import { UidSet } from './uid-set.ts';
+import { lowerBound, UidSet } from './uid-set.ts';
 import type { Looked } from './writer/look.ts';
 
 /** Milliseconds the loop is held at a time. */
@@ -95,16 +95,34 @@ export async function searchMailbox(
 ): Promise<Uint32Array> {
   const view = store.snapshot(id);
   if (key.kind === 'all') return view.uids;
-  const test = await compile(key, { store, id, view, words: new WordIndex(reader, id), keys, look, among: view.uids });
-  return matching(test, view, store, id);
+  const span = spanOf(key, view.uids);
+  const among = view.uids.subarray(...span);
+  const test = await compile(key, { store, id, view, span, words: new WordIndex(reader, id), keys, look, among });
+  return matching(test, view, span, store, id);
 }
 
-/** Works through the mailbox in slices. */
-async function matching(test: Test, view: MailboxSnapshot, store: AccountStore, id: MailboxId): Promise<Uint32Array> {
+/** Places, from one to before another. */
+type Span = readonly [from: number, to: number];
+
+/** Outside of it nothing matches: the UIDs that are asked for may be few of many. */
+function spanOf(key: SearchKey, uids: Uint32Array): Span {
+  let [from, to] = [0, uids.length];
+  if (key.kind === 'and') {
+    for (const one of key.keys.map((part) => spanOf(part, uids))) [from, to] = [Math.max(from, one[0]), Math.min(to, one[1])];
+  } else if (key.kind === 'uids') {
+    const { ranges } = key;
+    const at = (uid: number): number => lowerBound(uids, uids.length, uid);
+    [from, to] = [at(ranges[0]?.[0] ?? Number.POSITIVE_INFINITY), at((ranges.at(-1)?.[1] ?? 0) + 1)];
+  }
+  return [from, Math.max(from, to)];
+}
+
+/** Works through a part of the mailbox in slices. */
+async function matching(test: Test, view: MailboxSnapshot, [from, to]: Span, store: AccountStore, id: MailboxId): Promise<Uint32Array> {
   const found: number[] = [];
   const message = new Candidate(store, id);
   const share = new Share(slice);
-  for (let i = 0; i < view.uids.length; i++) {
+  for (let i = from; i < to; i++) {
     message.reset(view.uids[i]!, view.flags[i]!, view.modSeqs[i]!);
     if (test(message)) found.push(view.uids[i]!);
     if ((i & 31) === 31) await share.next();
@@ -130,6 +148,7 @@ interface Place extends Pick<SearchSources, 'keys' | 'look'> {
   readonly store: AccountStore;
   readonly id: MailboxId;
   readonly view: MailboxSnapshot;
+  readonly span: Span;
   readonly words: WordIndex;
 }
 
@@ -151,7 +170,7 @@ async function compileAll(keys: readonly SearchKey[], place: Place): Promise<Tes
   let { among } = place;
   for (const one of keys.toSorted((a, b) => cost(a) - cost(b))) {
     if (cost(one) >= textCost && among === place.among && tests.length > 0)
-      among = await matching(combine(tests, true), place.view, place.store, place.id);
+      among = await matching(combine(tests, true), place.view, place.span, place.store, place.id);
     tests.push(await compile(one, { ...place, among }));
   }
   return combine(tests, true);

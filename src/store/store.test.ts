@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { stagedBytes } from '../base/staging.ts';
 import type { AccountId, ModSeq, Uid } from '../mail/numbers.ts';
+import type { SearchKey } from '../mail/search.ts';
 import type { SortKey } from '../mail/sort.ts';
 import { openStore } from './open-store.ts';
 import { storeDefaults } from './settings.ts';
@@ -125,6 +126,16 @@ describe('append', () => {
     const day = Date.UTC(2024, 1, 3) / 86_400_000;
     expect([...(await mail.search(id, { kind: 'date', which: 'sent', op: 'since', day }))]).toEqual([1]);
     expect([...(await mail.search(id, { kind: 'larger', size: 10 }))]).toEqual([1, 3]);
+    const uids = (...ranges: [number, number][]) => ({ kind: 'uids', ranges }) as unknown as SearchKey;
+    const among = async (...keys: SearchKey[]) => [
+      ...(await mail.search(id, { kind: 'and', keys: [...keys, { kind: 'larger', size: 10 }] })),
+    ];
+    expect(await among(uids([1, 1], [3, 9]))).toEqual([1, 3]);
+    expect(await among(uids([2, 4_000_000_000]))).toEqual([3]);
+    expect(await among(uids([1, 2]), uids([2, 3]))).toEqual([]);
+    expect(await among(uids([4, 9]), uids([1, 3]))).toEqual([]);
+    expect(await among(uids())).toEqual([]);
+    expect(await among({ kind: 'not', key: uids([1, 1]) })).toEqual([3]);
     mail.release();
   });
 

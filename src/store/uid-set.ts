@@ -45,3 +45,15 @@ export class UidSet {
     return this.#page;
   }
 }
+
+/** The first place of a UID that is `uid` or above, among the first `count`, ascending. */
+export function lowerBound(uids: Uint32Array, count: number, uid: number): number {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (uids[middle]! < uid) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
