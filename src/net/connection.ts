@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
 import { shortName } from '../base/short-name.ts';
+import { turns } from '../base/turns.ts';
 import { Fault } from '../mail/fault.ts';
 import type { ConnectionOptions, ReadLineOptions } from './connection-options.ts';
 import { Deadline } from './deadline.ts';
@@ -444,11 +445,7 @@ export class Connection {
     await new Promise<void>((resolve, reject) => {
       this.#deadline.set(deadline);
       this.#late = reject;
-      this.#wake = () => {
-        this.#deadline.clear();
-        this.#wake = null;
-        resolve();
-      };
+      this.#wake = resolve;
     });
     return this.buffered > before || !this.#ended;
   }
@@ -463,7 +460,10 @@ export class Connection {
   }
 
   #signal(): void {
-    this.#wake?.();
+    if (this.#wake === null) return;
+    this.#deadline.clear(); // It is in time, whenever its turn comes.
+    turns.take(this.#wake);
+    this.#wake = null;
   }
 
   #drain(): Promise<void> {

@@ -2,8 +2,9 @@ import { Worker } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
 import { counter } from '../base/metrics.ts';
 import { program } from '../base/program.ts';
+import { turns } from '../base/turns.ts';
 import { Fault } from '../mail/fault.ts';
-import type { Burst, CommandName, Commands, Request, ThreadData, ToThread } from './protocol.ts';
+import type { Burst, CommandName, Commands, Reply, Request, ThreadData, ToThread } from './protocol.ts';
 import type { StoreSettings } from './settings.ts';
 
 const journalFailures = counter('postcote_journal_failures_total', 'Failures of the delivery journal; each is in the log.', ['step']);
@@ -33,6 +34,12 @@ interface Thread {
 interface Place {
   readonly thread: Thread;
   requests: number;
+}
+
+function settle(pending: Pending, reply: Reply): void {
+  if (reply.fault !== undefined) pending.reject(new Fault(reply.fault.kind, reply.fault.detail));
+  else if (reply.error !== undefined) pending.reject(Object.assign(new Error(reply.error.split('\n')[0]), { stack: reply.error }));
+  else pending.resolve(reply.value);
 }
 
 export interface StoreThreadsDeps {
@@ -196,9 +203,7 @@ export class StoreThreads {
       const pending = thread.pending.get(reply.id);
       if (pending === undefined) continue;
       thread.pending.delete(reply.id);
-      if (reply.fault !== undefined) pending.reject(new Fault(reply.fault.kind, reply.fault.detail));
-      else if (reply.error !== undefined) pending.reject(Object.assign(new Error(reply.error.split('\n')[0]), { stack: reply.error }));
-      else pending.resolve(reply.value);
+      turns.take(() => settle(pending, reply));
     }
     for (const hint of burst.hints) this.#deps.onHint(hint);
     if (thread.pending.size === 0 && this.#threads.indexOf(thread) > 0) this.#rest(thread);
