@@ -57,6 +57,22 @@ describe('append', () => {
     await expect(store.deliver({ ...target, quota: 1 }, 'Lists', [{ message: message('three'), flags: [] }])).rejects.toThrow('overQuota');
   });
 
+  it('makes a home anew that was taken away', async () => {
+    const target = account();
+    const deliver = (): Promise<void> => store.deliver(target, 'INBOX', [{ message: message('x'), flags: [] }]);
+    await deliver();
+    rmSync(target.home, { recursive: true });
+    await Promise.all([deliver(), deliver()]);
+    expect(readdirSync(join(target.home, 'Maildir/new'))).toHaveLength(2);
+    // The index alone is gone.
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(target.home, `postcote.sqlite${suffix}`));
+    await deliver();
+    expect(readdirSync(join(target.home, 'Maildir/new'))).toHaveLength(3);
+    const mail = await store.open(target);
+    expect(uidsOf(mail, 'INBOX')).toHaveLength(3);
+    mail.release();
+  });
+
   it('puts a message in the place of another at once', async () => {
     const mail = await store.open(account());
     const { id } = inbox(mail);

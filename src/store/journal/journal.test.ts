@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -47,7 +47,7 @@ const home = (): string => join(dir, 'mail');
 const entry = (n: number, length = 100): JournalEntry => ({
   place: {
     address: 'a@b',
-    home: home(),
+    home: relative(journalDir(), home()),
     maildir: 'Maildir',
     objectId: 'F',
     folder: '',
@@ -82,6 +82,33 @@ describe('a journal', () => {
     expect(recorded()).toEqual([1, 2, 3]);
     await journal.close();
     expect(segments()).toEqual([]);
+  });
+
+  it('writes at once while the disk is quick, and beside other work when it is not', async () => {
+    mkdirSync(join(home(), 'Maildir'), { recursive: true });
+    const journal = await readyJournal({ segmentSize: 1 << 20 });
+    const append = vi.spyOn(Segment.prototype, 'append');
+    let time = 0;
+    let takes = 0.1;
+    vi.spyOn(performance, 'now').mockImplementation(() => (time += takes));
+    const write = async (): Promise<boolean> => {
+      await journal.append([entry(1)], false);
+      return append.mock.lastCall![1];
+    };
+    expect(await write()).toBe(true);
+    // One that had to wait tells nothing of the others.
+    takes = 50;
+    expect(await write()).toBe(true);
+    takes = 0.1;
+    for (let n = 0; n < 20; n++) expect(await write()).toBe(true);
+    takes = 2;
+    for (let n = 0; n < 20; n++) await write();
+    expect(await write()).toBe(false);
+    takes = 0.1;
+    expect(await write()).toBe(false);
+    expect(await write()).toBe(true);
+    vi.restoreAllMocks();
+    await journal.close();
   });
 
   it('takes no more than its segments hold, until they are synced', async () => {
@@ -173,7 +200,7 @@ describe('a journal', () => {
 describe('a write to the journal that fails', () => {
   function delivered(journal: Journal): { debt: Debt; job: Job; writer: AccountWriter } {
     const { writer } = openWriter({ address: 'a@b', home: home() }, { ...storeDefaults, minFree: 0 }, silentLog);
-    writer.journal = { journal, device: journal.device(writer.root)! };
+    writer.journal = { journal, device: journal.device(writer.root)!, home: journal.homeOf(home()) };
     const operation = append(
       writer,
       appendRequest('INBOX', [{ message: stagedBytes(Buffer.from('Subject: x\n\nx\n')), flags: [] }], 0, {}).request,

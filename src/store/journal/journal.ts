@@ -22,7 +22,7 @@ export interface JournalSettings {
 
 /** A message that lies in its mailbox, not synced. */
 export interface JournalEntry {
-  readonly place: Omit<RecordPlace, 'home'> & { readonly home: string };
+  readonly place: RecordPlace;
   readonly octets: Uint8Array;
   readonly root: string;
   readonly device: number;
@@ -33,6 +33,10 @@ export type JournalStep = 'write' | 'segment' | 'sync' | 'rewrite';
 
 /** Milliseconds after a failed write before the journal is used again. */
 const restAfterFailure = 10_000;
+/** Milliseconds of a write that are not worth a way through the pool of threads, which costs as much of CPU. */
+const quick = 0.4;
+/** Octets of such a write at most. */
+const quickSize = 256 << 10;
 /** Milliseconds between two looks whether the process before has ended. */
 const lockPause = 200;
 
@@ -62,6 +66,8 @@ export class Journal {
   /** Segments at most. */
   #limit: number;
   #isWriting = false;
+  /** Milliseconds that the quickest write of late took, a tenth more for each one since. */
+  #quickest = quick / 2;
   #isClosed = false;
 
   /** @param count hears of each failure */
@@ -97,28 +103,34 @@ export class Journal {
     return syncable(root);
   }
 
+  /** How a record names the home of an account. */
+  homeOf(path: string): string {
+    return relative(this.#settings.dir, path);
+  }
+
   /** Whether a message of that length may be left to it now. */
   takes(length: number): boolean {
     return length <= this.#settings.longest && (this.#current !== null || this.#clean.length > 0) && Date.now() >= this.#usableFrom;
   }
 
-  /** Whether these are on disk: at once where `now`. If not, their files must be synced. One call at a time. */
+  /** Whether these are on disk: at once where `now`, or where the disk is quick. If not, their files must be synced. One call at a time. */
   append(entries: readonly JournalEntry[], now: boolean): boolean | Promise<boolean> {
-    const { dir } = this.#settings;
-    const batch = new Batch(entries.map(({ place, octets }) => ({ place: { ...place, home: relative(dir, place.home) }, octets })));
+    const batch = new Batch(entries);
     const segment = this.#withRoom(batch.size);
     if (segment === null) return false;
     for (const { device, root } of entries) if (!segment.places.has(device)) segment.places.set(device, root);
     this.#later(this.#settings.age);
+    const began = performance.now();
+    const done = (): true => {
+      this.#quickest = Math.min(performance.now() - began, this.#quickest * 1.1);
+      return true;
+    };
     try {
-      const written = segment.append(batch, now);
-      if (written === undefined) return true;
+      const written = segment.append(batch, now || (this.#quickest < quick && batch.size <= quickSize));
+      if (written === undefined) return done();
       this.#isWriting = true;
       return written
-        .then(
-          () => true,
-          (error: unknown) => this.#failed(segment, error),
-        )
+        .then(done, (error: unknown) => this.#failed(segment, error))
         .finally(() => {
           this.#isWriting = false;
         });
@@ -262,5 +274,16 @@ export class Journal {
     if (this.#full.length > 0) await this.#sync(this.#full.slice());
     for (const segment of [...this.#clean, ...(this.#current === null ? [] : [this.#current])]) segment.remove();
     this.#lock?.release();
+  }
+}
+
+/** null where none is wanted, or none can be made: each file and folder is synced then. */
+export function openJournal(settings: JournalSettings | null, log: Log, count: (step: JournalStep) => void): Journal | null {
+  if (settings === null) return null;
+  try {
+    return new Journal(settings, log, count);
+  } catch (error) {
+    log.error({ err: error }, 'delivery journal: cannot be used, files are synced instead');
+    return null;
   }
 }

@@ -6,6 +6,10 @@ import { promisify } from 'node:util';
 import { bootId } from '../../base/boot-id.ts';
 import { decodeHead, decodeRecords, encodeHead, encodeRecord, inPages, type JournalRecord, pageSize, seal } from './record.ts';
 
+const writeAll = promisify(writev);
+/** What fills the last page of a batch. */
+const padding = Buffer.alloc(pageSize);
+
 export const segmentSuffix = '.segment';
 /** Of one whose messages could not be written to their places. */
 export const keptSuffix = '.kept';
@@ -91,7 +95,7 @@ export class Segment {
       seal(head, octets, this.#generation, this.#count++);
       parts.push(head, octets);
     }
-    parts.push(Buffer.alloc(batch.size - batch.length));
+    parts.push(padding.subarray(0, batch.size - batch.length));
     const total = (position === 0 ? pageSize : 0) + batch.size;
     // What fails may be there in part: nothing is written behind it.
     this.#at = this.size;
@@ -103,7 +107,7 @@ export class Segment {
       done(writevSync(this.#fd, parts, position));
       return undefined;
     }
-    return promisify(writev)(this.#fd, parts, position).then(({ bytesWritten }) => done(bytesWritten));
+    return writeAll(this.#fd, parts, position).then(({ bytesWritten }) => done(bytesWritten));
   }
 
   /** Forgets its records, durably. */

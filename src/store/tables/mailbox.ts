@@ -49,6 +49,7 @@ export function mailboxTable(db: Database) {
   const setStamps = db.prepare<[string, string, number, number]>(
     'UPDATE mailbox SET new_stamp = ?, cur_stamp = ?, changed = ? WHERE id = ?',
   );
+  const setNewStamp = db.prepare<[string, number, number]>('UPDATE mailbox SET new_stamp = ?, changed = ? WHERE id = ?');
   const setScanned = db.prepare<[string, string, number, number]>(
     'UPDATE mailbox SET new_stamp = ?, cur_stamp = ?, scanned = ? WHERE id = ?',
   );
@@ -80,6 +81,7 @@ export function mailboxTable(db: Database) {
     setModseq: (id: number, at: number) => setModseq.run(at, id),
     setReserved: (id: number, reserved: number) => setReserved.run(reserved, id),
     setStamps: (id: number, fresh: string, cur: string, now: number) => setStamps.run(fresh, cur, now, id),
+    setNewStamp: (id: number, fresh: string, now: number) => setNewStamp.run(fresh, now, id),
     setScanned: (id: number, fresh: string, cur: string, at: number) => setScanned.run(fresh, cur, at, id),
     setRecent: (id: number, uid: number) => setRecent.run(uid, id),
     setSpecialUse: (id: number, use: string | null) => setUse.run(use, id),

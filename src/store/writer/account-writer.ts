@@ -78,10 +78,12 @@ export interface LoadedChanges {
   readonly complete: boolean;
 }
 
+/** Whether the stamps were as recorded before we began. */
 interface Touched {
-  readonly folder: string;
-  /** Whether the stamps were as recorded before we began. */
-  readonly known: boolean;
+  readonly path: string;
+  readonly isNewKnown: boolean;
+  /** null: `cur/` stays as it is. */
+  isCurKnown: boolean | null;
 }
 
 /** Octets of page cache: of an account that only receives, and from the first change that a reader asks for. */
@@ -109,7 +111,7 @@ export class AccountWriter extends AccountTables {
   readonly log: Log;
   readonly inode: number;
   /** What may make its deliveries durable, and the device they are on. */
-  journal: { readonly journal: Journal; readonly device: number } | null = null;
+  journal: { readonly journal: Journal; readonly device: number; readonly home: string } | null = null;
   /** Mailboxes of the account are being made: nothing of them was promised to anyone, one sync at the end will do. */
   isFounding = false;
   #level: Synchronous = 'NORMAL';
@@ -154,6 +156,15 @@ export class AccountWriter extends AccountTables {
     return statSync(this.indexFile, { throwIfNoEntry: false })?.ino === this.inode;
   }
 
+  /** @throws StaleIndex where the home was taken away, its index with it: it is made anew */
+  prepare(operation: Operation): void {
+    try {
+      operation.prepare?.();
+    } catch (error) {
+      throw this.isCurrent() ? error : new StaleIndex(this.indexFile);
+    }
+  }
+
   /** What is about to be copied, moved or removed must be the message's own file. @throws BrokenIndex */
   mustBeOwn(mailbox: Pick<MailboxRecord, 'uidValidity' | 'name'>, row: Pick<MessageRecord, 'uid' | 'file' | 'origin'>): void {
     if (isOwn(mailbox, row)) return;
@@ -161,7 +172,8 @@ export class AccountWriter extends AccountTables {
   }
 
   path(mailbox: Pick<MailboxRecord, 'folder'>, file = ''): string {
-    return join(this.root, mailbox.folder, file);
+    const folder = mailbox.folder === '' ? this.root : `${this.root}/${mailbox.folder}`;
+    return file === '' ? folder : `${folder}/${file}`;
   }
 
   /**
@@ -315,12 +327,18 @@ export class AccountWriter extends AccountTables {
     this.hint(null, modseq);
   }
 
-  /** Says that files in `new/` or `cur/` are about to be changed by us, so that this is not taken for another program's work. */
-  touch(mailbox: MailboxRecord): void {
-    if (this.#touched.has(mailbox.id)) return;
-    const known =
-      mailbox.newStamp === folderStamp(this.path(mailbox, 'new')) && mailbox.curStamp === folderStamp(this.path(mailbox, 'cur'));
-    this.#touched.set(mailbox.id, { folder: mailbox.folder, known });
+  /**
+   * Says that files in `new/` or `cur/` are about to be changed by us, so that this is not taken for another program's work.
+   * @param onlyNew nothing is done in `cur/`
+   */
+  touch(mailbox: MailboxRecord, onlyNew = false): void {
+    let touched = this.#touched.get(mailbox.id);
+    if (touched === undefined) {
+      const path = this.path(mailbox);
+      touched = { path, isNewKnown: mailbox.newStamp === folderStamp(`${path}/new`), isCurKnown: null };
+      this.#touched.set(mailbox.id, touched);
+    }
+    if (!onlyNew) touched.isCurKnown ??= mailbox.curStamp === folderStamp(`${touched.path}/cur`);
   }
 
   /** The same for the Maildir itself: folders and small files of ours in it. Inside a transaction. */
@@ -330,9 +348,11 @@ export class AccountWriter extends AccountTables {
 
   #recordStamps(): void {
     if (this.#rootKnown === true) this.account.setRootStamp(folderStamp(this.root));
-    for (const [id, { folder, known }] of this.#touched) {
-      if (!known) continue;
-      this.mailboxes.setStamps(id, folderStamp(join(this.root, folder, 'new')), folderStamp(join(this.root, folder, 'cur')), Date.now());
+    for (const [id, { path, isNewKnown, isCurKnown }] of this.#touched) {
+      if (!isNewKnown || isCurKnown === false) continue;
+      const fresh = folderStamp(`${path}/new`);
+      if (isCurKnown === null) this.mailboxes.setNewStamp(id, fresh, Date.now());
+      else this.mailboxes.setStamps(id, fresh, folderStamp(`${path}/cur`), Date.now());
     }
   }
 

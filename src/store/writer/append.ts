@@ -1,5 +1,5 @@
 import { closeSync, constants, futimesSync, openSync, readSync, renameSync, rmSync, statfsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { syncFolder, writeWhole } from '../../base/durable-file.ts';
 import { Fault } from '../../mail/fault.ts';
 import { FactsReader, messageFacts } from '../../mail/mime/facts.ts';
@@ -120,7 +120,7 @@ function checkRoom(writer: AccountWriter): void {
 function stage(writer: AccountWriter, message: IncomingMessage): StagedFile {
   const now = Date.now();
   const unique = uniqueName(now);
-  const path = join(writer.root, 'tmp', unique);
+  const path = `${writer.root}/tmp/${unique}`;
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
   try {
     const { facts, header } = message.file === null ? writeBytes(fd, message.bytes!) : copyFile(fd, message.file, message.prefix);
@@ -168,10 +168,11 @@ function copyFile(fd: number, file: string, prefix: Uint8Array | null): { facts:
 }
 
 function unsynced(writer: AccountWriter, { fd, mailbox, file, uid, internalDate }: StagedFile, octets: Uint8Array): Unsynced {
-  const { address, home, root, settings } = writer;
+  const { address, root, settings } = writer;
+  const { home, device } = writer.journal!;
   const { objectId, folder } = mailbox!;
   const place = { address, home, maildir: settings.maildir, objectId, folder, file, uid, internalDate };
-  return { place, octets, root, device: writer.journal!.device, fd, folder: dirname(writer.path(mailbox!, file)) };
+  return { place, octets, root, device, fd, folder: writer.path(mailbox!, file.slice(0, 3)) };
 }
 
 function place(writer: AccountWriter, request: AppendRequest, staged: readonly StagedFile[], care: Care): AppendedTo {
@@ -194,7 +195,12 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
     return { file, message: request.messages[i]!, key, before };
   });
   const wanted = fresh.filter(({ before }) => before === undefined).length;
-  if (wanted > 0) writer.touch(mailbox);
+  // Messages without flags lie in `new/`.
+  if (wanted > 0)
+    writer.touch(
+      mailbox,
+      request.messages.every(({ flags }) => flags.length === 0),
+    );
   let uid = wanted > 0 ? writer.drawUids(mailbox, wanted, modseq) : 0;
   for (const { file, message, key, before } of fresh) {
     if (before === undefined) {
@@ -241,7 +247,9 @@ function insert(
   const target = writer.path(mailbox, file);
   moveInto(staged.path, target);
   staged.placed = true;
-  Object.assign(staged, { mailbox, file, uid });
+  staged.mailbox = mailbox;
+  staged.file = file;
+  staged.uid = uid;
   writer.onUndo(() => rmSync(target, { force: true }));
   if (care === 'sync') writer.syncLater(writer.path(mailbox, folder));
   else if (care === 'syncFirst') syncFolder(writer.path(mailbox, folder));

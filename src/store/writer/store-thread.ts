@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts';
 import type { Sliced } from '../../base/slices.ts';
 import { isFull, sqliteFault } from '../../db/open.ts';
 import { Fault } from '../../mail/fault.ts';
-import { Journal, type JournalStep } from '../journal/journal.ts';
+import { type Journal, type JournalStep, openJournal } from '../journal/journal.ts';
 import type { Burst, CommandName, Commands, Reply, Request, Told } from '../protocol.ts';
 import { WordIndexer } from '../search/index-words.ts';
 import type { StoreSettings } from '../settings.ts';
@@ -115,6 +115,8 @@ class Held {
   readonly writer: AccountWriter;
   readonly indexer: WordIndexer;
   used = 0;
+  /** Another index lies there by now. */
+  isStale = false;
   unsettled = true;
   unread: boolean;
   unindexed = true;
@@ -141,17 +143,6 @@ interface Round {
   readonly replies: Reply[];
   readonly hints: readonly Burst['hints'][number][];
   readonly debt: Debt;
-}
-
-/** null where none is wanted, or none can be made: each file and folder is synced then. */
-function openJournal({ journal }: StoreSettings, log: Log, count: (step: JournalStep) => void): Journal | null {
-  if (journal === null) return null;
-  try {
-    return new Journal(journal, log, count);
-  } catch (error) {
-    log.error({ err: error }, 'delivery journal: cannot be used, files are synced instead');
-    return null;
-  }
 }
 
 /** Runs the mutations of many accounts: batches what waits, syncs once, answers in a burst. */
@@ -181,7 +172,7 @@ export class StoreThread {
     this.#settings = settings;
     this.#log = log;
     this.#send = send;
-    this.#journal = openJournal(settings, log, count);
+    this.#journal = openJournal(settings.journal, log, count);
   }
 
   take(requests: readonly Request[]): void {
@@ -291,7 +282,7 @@ export class StoreThread {
 
   #begin(request: Request): Piece | Reply {
     try {
-      const held = this.#hold(request.account);
+      const held = this.#hold(request);
       const begun = this.#begun.get(request);
       // With another index it begins anew.
       if (begun?.held === held) return Object.assign(begun, { outcome: null });
@@ -311,7 +302,7 @@ export class StoreThread {
         piece.outcome = { error: sqliteFault(error, piece.held.writer.root) };
       }
     };
-    for (const piece of pieces) attempt(piece, () => piece.operation.prepare?.());
+    for (const piece of pieces) attempt(piece, () => piece.held.writer.prepare(piece.operation));
     await syncPrepared(pieces);
     const byAccount = Map.groupBy(pieces, (piece) => piece.held);
     for (const [{ writer }, own] of byAccount) {
@@ -332,7 +323,10 @@ export class StoreThread {
   /** With another index than the one it met, which was replaced or is set aside now; or with room on the disk, made for it. */
   #isWorthAnotherTry({ request, held, outcome }: Piece): boolean {
     const error = outcome?.error;
-    if (error instanceof StaleIndex) return true;
+    if (error instanceof StaleIndex) {
+      held.isStale = true;
+      return true;
+    }
     if (error === undefined) return false;
     const isFirst = !this.#tried.has(request);
     this.#tried.add(request);
@@ -368,9 +362,11 @@ export class StoreThread {
     return { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 
-  #hold(account: Request['account']): Held {
+  #hold({ account, command }: Request): Held {
     let held = this.#open.get(account.home);
-    if (held !== undefined && !held.writer.isCurrent()) {
+    // Batches look for themselves, once they have the index's lock.
+    const mustLook = operations[command].kind === 'alone';
+    if (held !== undefined && (held.isStale || (mustLook && !held.writer.isCurrent()))) {
       held.writer.close();
       this.#open.delete(account.home);
       held = undefined;
@@ -379,7 +375,8 @@ export class StoreThread {
       const opened = openWriter(account, this.#settings, this.#log);
       const { writer } = opened;
       const device = this.#journal?.device(writer.root) ?? null;
-      writer.journal = this.#journal === null || device === null ? null : { journal: this.#journal, device };
+      writer.journal =
+        this.#journal === null || device === null ? null : { journal: this.#journal, device, home: this.#journal.homeOf(writer.home) };
       held = new Held(opened);
       this.#open.set(account.home, held);
       this.#opened = true;
@@ -424,7 +421,12 @@ export class StoreThread {
         }
       } catch (error) {
         held.unsettled = held.unread = false;
-        this.#log[isFull(error) ? 'warn' : 'error']({ err: error, address: held.writer.address }, 'could not bring file names up to date');
+        if (error instanceof StaleIndex) held.isStale = true;
+        else
+          this.#log[isFull(error) ? 'warn' : 'error'](
+            { err: error, address: held.writer.address },
+            'could not bring file names up to date',
+          );
         if (isBroken(error)) this.#drop(held, error);
       }
       more ||= held.unsettled || held.unread;
