@@ -52,31 +52,29 @@ export function cpuOf(roots: readonly number[]): number {
   return roots.flatMap(tree).reduce((sum, { pid, own, children }) => sum + Math.max(own, threadsOf(pid)) + children, 0);
 }
 
-export interface Memory {
-  readonly pid: number;
-  /** Octets, shared pages split among those who share them. */
-  readonly pss: number;
-  /** Octets, shared pages counted whole. */
-  readonly rss: number;
-}
-
-/** Of each process below `roots`, these first. */
-export function memories(roots: readonly number[]): Memory[] {
-  return roots.flatMap(tree).flatMap(({ pid }) => {
-    try {
-      const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
-      const octets = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) * 1024;
-      return [{ pid, pss: octets('Pss'), rss: octets('Rss') }];
-    } catch {
-      // The process ended between the listing and the look.
-      return [];
-    }
-  });
+/** Fields of `smaps_rollup` in octets; none where the process ended between the listing and the look. */
+function rollup<N extends string>(pid: number, ...names: readonly N[]): Record<N, number>[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+    const octets = (name: N): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) * 1024;
+    return [Object.fromEntries(names.map((name) => [name, octets(name)])) as Record<N, number>];
+  } catch {
+    return [];
+  }
 }
 
 /** Octets of memory, shared pages split among those who share them (PSS). */
 export function memoryOf(roots: readonly number[]): number {
-  return memories(roots).reduce((sum, { pss }) => sum + pss, 0);
+  return roots.flatMap(tree).reduce((sum, { pid }) => sum + (rollup(pid, 'Pss')[0]?.Pss ?? 0), 0);
+}
+
+/**
+ * Octets of each process of one program, `root` first: what is its own, and its share of the program's files. Other than PSS it does
+ * not change with who else on the machine runs the same program.
+ */
+export function sharesOf(root: number): number[] {
+  const all = tree(root).flatMap(({ pid }) => rollup(pid, 'Rss', 'Anonymous'));
+  return all.map(({ Rss, Anonymous }) => Anonymous + (Rss - Anonymous) / all.length);
 }
 
 /** Samples memory until stopped. */

@@ -4,7 +4,7 @@ import { ImapClient } from '../drivers/imap.ts';
 import { smtpLoad } from '../drivers/smtp.ts';
 import { slopeOf } from '../growth.ts';
 import { delayNote, watchLoop } from '../loop.ts';
-import { type Memory, memories, memoryOf } from '../process.ts';
+import { sharesOf } from '../process.ts';
 import { median } from '../report.ts';
 import { account, type BenchServer, type LoopDelay, password } from '../servers/server.ts';
 
@@ -26,13 +26,13 @@ export interface Soak {
   readonly pace: number;
   /** Accepted in that time: fewer than the pace gives where other work took the machine. */
   readonly messages: number;
-  /** Megabytes, PSS of all processes, every ten seconds or less. */
+  /** Megabytes of all processes, every ten seconds or less. */
   readonly memory: readonly number[];
   /** Megabytes an hour, after the first third. */
   readonly slope: number;
   readonly loop: LoopDelay | null;
-  /** Of each process that serves, at rest. */
-  readonly resting: readonly Memory[];
+  /** Megabytes of each process that serves, at rest. */
+  readonly resting: readonly number[];
   readonly holds: boolean;
 }
 
@@ -86,7 +86,9 @@ export async function soak(server: BenchServer, minutes: number, bound: number, 
   const loop = await watchLoop(server);
   const start = performance.now();
   const looks: { at: number; value: number }[] = [];
-  const look = (): void => void looks.push({ at: (performance.now() - start) / 3_600_000, value: memoryOf(server.pids) / 2 ** 20 });
+  const megabytes = (): number[] => sharesOf(server.pids[0]!).map((octets) => octets / 2 ** 20);
+  const look = (): void =>
+    void looks.push({ at: (performance.now() - start) / 3_600_000, value: megabytes().reduce((sum, one) => sum + one, 0) });
   const timer = setInterval(look, between(minutes) * 1000);
   const { accepted: messages } = await deliver({ messages: Number.POSITIVE_INFINITY, seconds, pace });
   clearInterval(timer);
@@ -94,24 +96,22 @@ export async function soak(server: BenchServer, minutes: number, bound: number, 
   running = false;
   await readers;
   await sleep(rest * 1000);
-  const all = memories(server.pids);
+  const all = megabytes();
   // The first only watches over the others, where there are any.
   const resting = all.length > 1 ? all.slice(1) : all;
   const slope = slopeOf(looks.slice(Math.floor(looks.length * warmUp)));
-  const holds = slope <= bound && resting.every(({ pss }) => pss <= restingBound * 2 ** 20);
+  const holds = slope <= bound && resting.every((one) => one <= restingBound);
   return { minutes, pace, messages, memory: looks.map(({ value }) => value), slope, loop: delay, resting, holds };
 }
 
 export function soakText({ minutes, pace, messages, memory, slope, loop, resting }: Soak, bound: number): string {
   const mb = (n: number | undefined): string => (n === undefined ? '–' : n.toFixed(0));
-  const octets = (n: number): string => mb(n / 2 ** 20);
   const thirds = [0, 1, 2].map((n) => memory.slice(Math.floor((n * memory.length) / 3), Math.floor(((n + 1) * memory.length) / 3)));
   const isMet = (met: boolean): string => (met ? 'holds' : 'MISSED');
-  const atRest = Math.max(...resting.map(({ pss }) => pss)) / 2 ** 20;
   return [
     `${messages} messages in ${minutes} minutes (${(messages / minutes / 60).toFixed(0)} a second, meant were ${pace.toFixed(0)}) to accounts that read and delete them`,
     `memory ${mb(memory[0])} MB at first, ${mb(Math.max(...memory))} at most, ${mb(memory.at(-1))} at last; medians of thirds ${thirds.map((third) => mb(median(third))).join(', ')}; every ${between(minutes)} s: ${memory.map(mb).join(' ')}`,
     `after the first third ${slope >= 0 ? '+' : ''}${slope.toFixed(1)} MB an hour, ${isMet(slope <= bound)} (at most ${bound}); ${delayNote(loop)}`,
-    `at rest for ${rest} s ${resting.map(({ pss, rss }) => `${octets(pss)} (RSS ${octets(rss)})`).join(' and ')} MB a worker, ${isMet(atRest <= restingBound)} (at most ${restingBound})`,
+    `at rest for ${rest} s ${resting.map(mb).join(' and ')} MB a worker, ${isMet(Math.max(...resting) <= restingBound)} (at most ${restingBound})`,
   ].join('\n');
 }
