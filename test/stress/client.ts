@@ -15,6 +15,8 @@ export interface Command {
   readonly stores: boolean;
   /** What SEARCH and SORT said. */
   found: number[] | null;
+  /** Messages there were when `found` came. What comes later was not looked at. RFC 9051 7.4.1 */
+  among: number;
   asked: boolean;
   /** Called with the tagged answer, before anything that came after it is looked at. */
   check: (answer: string) => void;
@@ -102,6 +104,7 @@ export class StressClient {
       named,
       stores,
       found: null,
+      among: 0,
       asked: false,
       check: () => {},
       done,
@@ -242,11 +245,17 @@ export class StressClient {
     if (kind === 'FLAGS') view?.flagList((all[1] as readonly Value[]).map(String));
     else if (kind === 'SEARCH' || kind === 'SORT') {
       if (current?.name !== kind || current.found !== null) this.complain(`${kind} nobody asked for, or twice`);
-      else current.found = all.slice(1).map(Number);
+      else {
+        current.found = all.slice(1).map(Number);
+        current.among = view?.count ?? 0;
+      }
     } else if (kind === 'ESEARCH') {
       // RFC 9051 7.3.4
       const at = all.indexOf('ALL');
-      if (current?.name === 'SEARCH') current.found = at < 0 ? [] : numbers(String(all[at + 1]));
+      if (current?.name === 'SEARCH') {
+        current.found = at < 0 ? [] : numbers(String(all[at + 1]));
+        current.among = view?.count ?? 0;
+      }
     } else if (kind === 'VANISHED') this.#vanished(all.slice(1));
     else if (!Number.isInteger(n)) return;
     else if (view === null) this.complain(`${text.slice(0, 60)} with no mailbox selected`);

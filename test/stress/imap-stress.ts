@@ -105,7 +105,7 @@ class Actor {
       view.messages.forEach((message, at) => {
         if (message.uid === 0) return;
         const wanted = question.matches(message, at + 1);
-        if (wanted === true && !found.has(at + 1) && !answer.includes('[EXPUNGEISSUED]'))
+        if (wanted === true && at < command.among && !found.has(at + 1) && !answer.includes('[EXPUNGEISSUED]'))
           this.#client.complain(`${question.text} lacks ${at + 1} (UID ${message.uid})`);
         if (wanted === false && found.has(at + 1)) this.#client.complain(`${question.text} has ${at + 1} (UID ${message.uid})`);
       });
