@@ -162,7 +162,7 @@ async function stranger(port: number, ...pieces: readonly string[]): Promise<str
   }
   for (let i = 0; i < 20 && !closed; i++) await sleep(25);
   socket.destroy();
-  return text.split('\r\n').slice(1).join('|').slice(0, 200) + (closed ? '(closed)' : '');
+  return text.split('\r\n').slice(1).join('|').slice(0, 2000) + (closed ? '(closed)' : '');
 }
 
 /** What fits and what is one octet more. */
