@@ -117,11 +117,11 @@ export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(
 /** The file is damaged or no database. */
 export const isCorrupt = (error: unknown): boolean => /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error));
 
-/** The same, and what only damage leads to in a database whose statements are right: a row where none can be, a table that is gone. */
+/** The same, and what only damage leads to in a database whose statements are right: a row where none can be, a table or column that is gone. */
 export const isDamage = (error: unknown): boolean =>
   isCorrupt(error) ||
   codeOf(error).startsWith('SQLITE_CONSTRAINT') ||
-  (codeOf(error) === 'SQLITE_ERROR' && (error as Error).message.startsWith('no such '));
+  (codeOf(error) === 'SQLITE_ERROR' && /^no such |has no column named /.test((error as Error).message));
 
 /** No room left: on disk or by limit. */
 export const isFull = (error: unknown): boolean => /^(SQLITE_FULL|ENOSPC|EDQUOT)$/.test(codeOf(error));

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 
 /** Share of its time that a loop at rest may be busy. */
-const quiet = 0.02;
+const restful = 0.02;
 /** Milliseconds between two samples. */
 const resolution = 10;
 
@@ -19,7 +19,7 @@ export interface LoopDelay {
  * client comes at any moment, and among turns a hundred short ones would hide a long one. That timer wakes a worker at rest a hundred
  * times a second, so it runs only while the loop has work, to be looked at every `interval` milliseconds.
  */
-export function watchLoopDelay(interval = 500): LoopDelay {
+export function watchLoopDelay(interval = 500, quiet = restful): LoopDelay {
   const turns = monitorEventLoopDelay({ samplePerIteration: true, resolution });
   turns.enable();
   const samples = monitorEventLoopDelay({ resolution });

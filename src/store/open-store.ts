@@ -155,7 +155,9 @@ class MaildirStore implements MailStore {
     try {
       return new Reader(file, damaged);
     } catch (error) {
-      if (error instanceof Fault && isDamage(error.cause)) damaged(statSync(file, { throwIfNoEntry: false })?.ino ?? 0);
+      const there = statSync(file, { throwIfNoEntry: false });
+      // Set aside, or taken away, while nobody writes who would make another.
+      if (there === undefined || (error instanceof Fault && isDamage(error.cause))) damaged(there?.ino ?? 0);
       throw error;
     }
   }

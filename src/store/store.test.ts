@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -70,6 +70,24 @@ describe('append', () => {
     expect(readdirSync(join(target.home, 'Maildir/new'))).toHaveLength(3);
     const mail = await store.open(target);
     expect(uidsOf(mail, 'INBOX')).toHaveLength(3);
+    mail.release();
+  });
+
+  it('makes an index anew that was taken away, also when somebody only reads', async () => {
+    const target = account();
+    await store.deliver(target, 'INBOX', [{ message: message('x'), flags: [] }]);
+    const mail = await store.open(target);
+    const seen = uidsOf(mail, 'INBOX');
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(target.home, `postcote.sqlite${suffix}`));
+    const again = (): number[] | null => {
+      try {
+        const uids = uidsOf(mail, 'INBOX');
+        return existsSync(join(target.home, 'postcote.sqlite')) ? uids : null;
+      } catch {
+        return null;
+      }
+    };
+    await expect.poll(again, { timeout: 10_000 }).toEqual(seen);
     mail.release();
   });
 
