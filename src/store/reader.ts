@@ -24,8 +24,10 @@ export class Reader extends AccountTables {
   #subscribed: ReadonlySet<string> | null = null;
   #all: readonly MailboxRecord[] | null = null;
   readonly #together: (work: () => unknown) => unknown;
+  readonly #damaged: (inode: number) => void;
+  #isDoubted = false;
 
-  /** @param damaged called with the file's inode when it shows, before the error goes its way */
+  /** @param damaged called with the file's inode when damage shows, before the error goes its way; with 0 where it may be there */
   constructor(file: string, damaged: (inode: number) => void) {
     super(openDatabase(file, { readOnly: true, cacheSize: 1 << 20 }), (error) => {
       if (!isDamage(error)) return sqliteFault(error, file);
@@ -34,6 +36,7 @@ export class Reader extends AccountTables {
     });
     this.#file = file;
     this.#inode = statSync(file).ino;
+    this.#damaged = damaged;
     this.#together = this.db.transaction((work: () => unknown) => work());
   }
 
@@ -43,6 +46,16 @@ export class Reader extends AccountTables {
     if (Math.abs(now - this.#checked) < identityInterval) return true;
     this.#checked = now;
     return statSync(this.#file, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  /** The index counts other messages than it lists: a store thread is to look through it, once. */
+  doubt(): void {
+    this.#isDoubted = true;
+    this.#damaged(0);
+  }
+
+  get isDoubted(): boolean {
+    return this.#isDoubted;
   }
 
   /** Has the next use look whether the index is still the same file. */

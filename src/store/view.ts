@@ -15,8 +15,6 @@ export class View {
   #snapshot: MailboxSnapshot | null = null;
   /** Flags and modseqs were handed out. */
   #isShared = false;
-  /** What it began with was not compared with anything yet. */
-  #isBegun = false;
 
   get isCold(): boolean {
     return this.#highest === -1;
@@ -38,7 +36,6 @@ export class View {
   begin(columns: Columns, highest: number): void {
     this.#set(columns);
     this.#highest = highest;
-    this.#isBegun = true;
   }
 
   /** Takes what a change of flags has answered, where nothing else happened since the view was brought up to date. */
@@ -87,8 +84,11 @@ export class View {
       // Inside the read transaction: row and messages of one moment.
       const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
       if (record.modseq !== this.#highest) this.#update(reader, id, record.modseq, record.tombstoneFloor);
-      if (this.#isBegun && this.#size !== record.messages) this.#set(columnsOf(reader.messages.allFlags(id)));
-      this.#isBegun = false;
+      // It began with what was kept, or rows lie where they are not found.
+      if (this.#size !== record.messages && !reader.isDoubted) {
+        this.#set(columnsOf(reader.messages.allFlags(id)));
+        if (this.#size !== record.messages) reader.doubt();
+      }
       const size = this.#size;
       this.#isShared = true;
       this.#snapshot = {
