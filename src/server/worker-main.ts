@@ -26,8 +26,8 @@ collectWhenIdle();
 process.on('SIGINT', () => {});
 process.on('SIGHUP', () => {});
 process.on('SIGTERM', () => void stop(8000));
-// Nobody is left who would replace or stop us.
-process.on('disconnect', () => void stop(2000));
+// Nobody is left who would replace or stop us, and the next server waits for our journal: it is to serve within two seconds.
+process.on('disconnect', () => void stop(300));
 process.on('uncaughtException', (error) => {
   log?.error({ error }, 'uncaught exception');
   process.exit(70);
