@@ -2,6 +2,7 @@ import type { ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import { type Columns, columnsOf, grown } from './columns.ts';
 import type { Reader } from './reader.ts';
 import type { MailboxSnapshot } from './store.ts';
+import { lowerBound } from './uid-set.ts';
 import type { FlagColumns } from './writer/flags.ts';
 
 /** A mailbox's UIDs, flags and modseqs as arrays, brought up to date from what changed. Arrays handed out are never written again. */
@@ -162,14 +163,6 @@ const none: ReadonlyMap<Uid, readonly string[]> = new Map();
 
 /** Place of `uid` among the first `size`, -1 where it is not. */
 export function find(uids: Uint32Array, size: number, uid: number): number {
-  let low = 0;
-  let high = size - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const found = uids[middle]!;
-    if (found === uid) return middle;
-    if (found < uid) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
+  const at = lowerBound(uids, size, uid);
+  return at < size && uids[at] === uid ? at : -1;
 }
