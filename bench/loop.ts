@@ -1,6 +1,6 @@
 import type { BenchServer, LoopDelay } from './servers/server.ts';
 
-/** Milliseconds that the 99th of a hundred turns of a worker's loop may take in any row but the building of search. */
+/** Milliseconds that the 99th of a hundred clients may wait for a worker's loop in any row but the building of search. */
 export const loopTarget = 20;
 
 /** Of several looks the worst. */

@@ -10,7 +10,7 @@ export function registerProcessMetrics(sessions: () => number): void {
   );
   gauge(
     'postcote_event_loop_delay_seconds_p99',
-    'Event-loop delay since the last look, 99th percentile; of the worst worker; 0.01 with little to do, 0 at rest.',
+    'What the 99th of a hundred clients who come at any moment since the last look waits for the event loop; of the worst worker; 0 at rest.',
     [],
     () => {
       const p99 = delay.p99();
