@@ -22,6 +22,8 @@ const replies: Partial<Record<FaultKind, Omit<Reply, 'text'> & { readonly text: 
   storageFull: { code: 452, detail: '3.1', text: 'Insufficient system storage' },
 };
 
+const minute = 60_000;
+
 export interface LocalTransportDeps {
   readonly directory: DirectorySource;
   readonly store: MailStore;
@@ -58,6 +60,8 @@ export function localTransport({ directory, store, queue, log }: LocalTransportD
   return {
     // One destination: the disk is shared by all mailboxes.
     destination: () => 'local',
+    // Only a disk that hangs takes so long.
+    timeLimit: ({ recipients }) => 60 * minute + recipients.length * minute,
     async deliver(job, report, signal) {
       const message = spooled(job.message);
       const { deliveredTo } = await headerFacts(message);

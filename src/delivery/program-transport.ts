@@ -31,6 +31,8 @@ export interface ProgramUser {
   readonly home: string;
 }
 
+/** For all that is not the command itself, a file that is written among it. Milliseconds. */
+const spare = 60_000;
 /** Octets of a command's output that are kept for the reply; the rest is read and dropped. */
 const outputLimit = 1_000;
 
@@ -50,7 +52,7 @@ export function programTransport({ clock, log, holdersOf, userOf, timeLimit }: P
     const head = Buffer.from(`${fromLine(job.envelope.reversePath, clock.now())}${fields}`);
     const result = program.startsWith('|')
       ? await pipe(program.slice(1), head, job, recipient, user, timeLimit(), signal)
-      : await append(program, Buffer.concat([head, mboxText(await textOf(job.message)), Buffer.from('\n')]), user);
+      : await append(program, Buffer.concat([head, mboxText(await textOf(job.message)), Buffer.from('\n')]), user, signal);
     log.info(
       {
         queue_id: job.id,
@@ -66,6 +68,7 @@ export function programTransport({ clock, log, holdersOf, userOf, timeLimit }: P
 
   return {
     destination: () => 'commands and files',
+    timeLimit: ({ recipients }) => recipients.length * (timeLimit() + spare),
     async deliver(job, report, signal) {
       const { bytes, file, size } = job.message;
       const { deliveredTo } = await headerFacts({
@@ -168,8 +171,8 @@ function outcomeOf(code: number | null, killed: NodeJS.Signals | null, output: s
 const identity = (user: ProgramUser | null): { readonly uid?: number; readonly gid?: number } =>
   user === null ? {} : { uid: user.uid, gid: user.gid };
 
-async function append(file: string, text: Buffer, user: ProgramUser | null): Promise<JobOutcome> {
-  const reply = user === null ? await appendToFile(file, text) : await appendAs(user, file, text);
+async function append(file: string, text: Buffer, user: ProgramUser | null, signal: AbortSignal): Promise<JobOutcome> {
+  const reply = user === null ? await appendToFile(file, text) : await appendAs(user, file, text, signal);
   const results = { 2: 'delivered', 5: 'failed' } as const;
   return { result: results[reply[0] as '2' | '5'] ?? 'deferred', reply, relay: null };
 }
@@ -177,9 +180,16 @@ async function append(file: string, text: Buffer, user: ProgramUser | null): Pro
 const appender = fileURLToPath(program('delivery/append-program'));
 
 /** By a process of that user's, so that the kernel says what it may write to. */
-function appendAs(user: ProgramUser, file: string, text: Buffer): Promise<string> {
+function appendAs(user: ProgramUser, file: string, text: Buffer, signal: AbortSignal): Promise<string> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [appender], { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'ignore'], ...identity(user) });
+    const child = spawn(process.execPath, [appender], {
+      cwd: '/',
+      env: {},
+      stdio: ['pipe', 'pipe', 'ignore'],
+      signal,
+      killSignal: 'SIGKILL',
+      ...identity(user),
+    });
     let reply = '';
     child.stdout.on('data', (chunk: Buffer) => (reply += chunk.toString()));
     child.stdin.on('error', () => {});

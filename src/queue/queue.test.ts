@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { sampleMetrics } from '../base/metrics.ts';
 import { stagedBytes } from '../base/staging.ts';
@@ -20,7 +20,7 @@ let now: number;
 const clock = { now: () => now };
 const open: (Runner | OpenQueue)[] = [];
 /** What the fake next hop says, by address. */
-let answers: Map<string, JobOutcome | Error>;
+let answers: Map<string, JobOutcome | Error | 'hang'>;
 let tried: string[];
 let notices: NoticesDue[];
 
@@ -43,12 +43,14 @@ const down: JobOutcome = { result: 'deferred', reply: '451 4.4.1 Connection refu
 
 const transport: Transport = {
   destination: (address) => address.domain,
+  timeLimit: () => hour,
   async deliver(job: Job, report) {
     for (const recipient of job.recipients) {
       tried.push(recipient.original);
       const answer = answers.get(recipient.original) ?? ok;
-      if (answer instanceof Error) throw answer;
-      report(recipient, answer);
+      if (answer === 'hang') await new Promise(() => {});
+      else if (answer instanceof Error) throw answer;
+      else report(recipient, answer);
     }
   },
 };
@@ -320,6 +322,41 @@ describe('queue', () => {
     await q.enqueue(mail(q, ['bob@there.test']));
     await runner(q).idle();
     expect(await q.stats()).toMatchObject({ jobs: { waiting: 1 } });
+  });
+
+  it('frees the place of a delivery that hangs, and tries it again later', async () => {
+    const q = queue({ initialDestinationConcurrency: 1, destinationConcurrencyLimit: 1 });
+    const r = runner(q);
+    await r.idle();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      answers.set('bob@there.test', 'hang');
+      await q.enqueue(mail(q, ['ann@there.test', 'bob@there.test', 'joe@there.test']));
+      await q.enqueue(mail(q, ['eve@there.test']));
+      await expect.poll(() => tried).toEqual(['ann@there.test', 'bob@there.test']);
+      vi.advanceTimersByTime(hour);
+      vi.advanceTimersByTime(1_000);
+      await r.idle();
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(tried).toEqual(['ann@there.test', 'bob@there.test', 'eve@there.test']);
+    expect(await q.stats()).toMatchObject({ messages: 1, jobs: { waiting: 1 } });
+    answers.clear();
+    now += hour;
+    await r.idle();
+    expect(tried.slice(3)).toEqual(['bob@there.test', 'joe@there.test']);
+    expect(spooled()).toEqual([]);
+  });
+
+  it('closes though a delivery hangs, and gives it back', async () => {
+    const q = queue();
+    answers.set('bob@there.test', 'hang');
+    await q.enqueue(mail(q, ['bob@there.test']));
+    const r = runner(q);
+    await expect.poll(() => tried).toEqual(['bob@there.test']);
+    await r.close(0);
+    expect(await q.stats()).toMatchObject({ jobs: { ready: 1 } });
   });
 
   it('refuses mail when the disk is nearly full', async () => {

@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import { gauge } from '../base/metrics.ts';
 import { formatAddress } from '../mail/address.ts';
 import { Fault } from '../mail/fault.ts';
+import { Attempt } from './attempt.ts';
 import { retryDelay } from './backoff.ts';
 import { DestinationWindow } from './destination-window.ts';
 import type { NoticesDue, RecipientOutcome } from './engine.ts';
@@ -48,7 +49,7 @@ export class Runner {
   readonly #journal: OutcomeJournal;
   readonly #windows = new Map<string, DestinationWindow>();
   readonly #running = new Set<Promise<void>>();
-  readonly #abort = new AbortController();
+  readonly #attempts = new Set<Attempt>();
   readonly #timers: NodeJS.Timeout[];
   readonly #stopListening: () => void;
   readonly #started: Promise<void>;
@@ -253,14 +254,25 @@ export class Runner {
       onOutcome?.(job, recipient, outcome, notice);
     };
     let reply = '451 4.3.0 No outcome';
+    const attempt = new Attempt(transports[job.transport], job, report);
+    this.#attempts.add(attempt);
     try {
-      await transports[job.transport].deliver(job, report, this.#abort.signal);
+      await attempt.run();
     } catch (error) {
       reply = `451 4.3.0 ${error instanceof Fault ? error.detail : 'Local error'}`;
       if (!(error instanceof Fault))
         log.error({ queue_id: job.id, error: error instanceof Error ? error.stack : String(error) }, 'transport failed');
     }
-    const untried = job.recipients.some((recipient) => !outcomes.has(recipient.id)) && this.#abort.signal.aborted;
+    this.#attempts.delete(attempt);
+    if (attempt.hung) {
+      const minutes = attempt.limit / 60_000;
+      reply = `451 4.3.0 Local error: the attempt had no end after ${minutes} minutes`;
+      log.error(
+        { queue_id: job.id, transport: job.transport, destination: job.destination, minutes },
+        'delivery hangs, given up until later',
+      );
+    }
+    const untried = attempt.stopped && !attempt.hung && job.recipients.some((recipient) => !outcomes.has(recipient.id));
     if (!untried) for (const recipient of job.recipients) report(recipient, { result: 'deferred', reply, relay: null });
 
     const now = clock.now();
@@ -339,7 +351,9 @@ export class Runner {
     for (const timer of this.#timers) clearInterval(timer);
     this.#stopListening();
     this.#queue.taker = null;
-    const timer = setTimeout(() => this.#abort.abort(), deadline);
+    const timer = setTimeout(() => {
+      for (const attempt of this.#attempts) attempt.stop();
+    }, deadline);
     await this.#claiming?.catch(() => {});
     await Promise.all(this.#running);
     clearTimeout(timer);

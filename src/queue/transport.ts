@@ -51,5 +51,7 @@ export interface Transport {
   destination(address: Address): string;
   /** Tries all recipients of a job. A recipient not reported on is deferred. A throw defers the rest. */
   deliver(job: Job, report: Report, signal: AbortSignal): Promise<void>;
+  /** What the steps of a job may take together. An attempt that takes longer hangs, and is given up. Milliseconds. */
+  timeLimit(job: Job): number;
   close?(): Promise<void>;
 }

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expired, selfSigned } from '../../test/support/certificate.ts';
 import { type Sink, type SinkScript, startSink } from '../../test/support/smtp-sink.ts';
-import { silentLog } from '../base/log.ts';
+import { type LogFields, silentLog } from '../base/log.ts';
 import { stagedBytes } from '../base/staging.ts';
 import { type Address, splitAddress } from '../mail/address.ts';
 import { createDns } from '../net/dns-resolver.ts';
@@ -15,6 +15,7 @@ import { type OpenQueue, openQueue } from '../queue/open.ts';
 import { type Runner, startRunner } from '../queue/runner.ts';
 import { defaultQueueSettings } from '../queue/settings.ts';
 import type { Transport } from '../queue/transport.ts';
+import { SmtpClient } from './client.ts';
 import { defaultRelaySettings, type RelaySettings } from './settings.ts';
 import { type RelayTransport, relayTransport } from './transport.ts';
 
@@ -33,6 +34,7 @@ const clock = { now: () => now };
 
 const mailbox: Transport = {
   destination: () => 'local',
+  timeLimit: () => 60_000,
   async deliver(job, report) {
     told.push(Buffer.from(job.message.bytes ?? []).toString());
     for (const recipient of job.recipients) report(recipient, { result: 'delivered', reply: '250 2.0.0 Ok', relay: null });
@@ -42,7 +44,10 @@ const mailbox: Transport = {
 const relaying: Transport = {
   destination: (address) => relay.destination(address),
   deliver: (job, report, signal) => relay.deliver(job, report, signal),
+  timeLimit: (job) => relay.timeLimit(job),
 };
+let errors: [string, LogFields][];
+const log = { ...silentLog, error: (fields: LogFields, text: string) => void errors.push([text, fields]) };
 
 beforeAll(async () => {
   pem = selfSigned('localhost');
@@ -53,7 +58,7 @@ beforeAll(async () => {
   queue = openQueue(settings, { clock, log: silentLog, destinationOf });
   const nextId = () => queue.nextId();
   const notice = noticeWriter({ hostname: 'here.test', language: 'en', clock, settings, nextId, transportOf: async () => 'local' });
-  runner = startRunner(queue, { clock, log: silentLog, transports: { local: mailbox, relay: relaying }, random: () => 0, notice });
+  runner = startRunner(queue, { clock, log, transports: { local: mailbox, relay: relaying }, random: () => 0, notice });
 });
 afterAll(async () => {
   await runner.close();
@@ -63,6 +68,7 @@ afterAll(async () => {
 beforeEach(async () => {
   sink = await startSink();
   told = [];
+  errors = [];
 });
 afterEach(async () => {
   await relay.close();
@@ -245,6 +251,47 @@ describe('a peer that misbehaves', () => {
     expect(listed().recipients).toEqual([]);
     expect(sink.sessions).toBeGreaterThan(30);
     expect(sink.sessions).toBeLessThan(130);
+  });
+});
+
+describe('a bug that lets a delivery wait for what never comes', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  it.each([
+    ['in sending the text', () => vi.spyOn(SmtpClient.prototype, 'write').mockReturnValue(new Promise(() => {}))],
+    ['in greeting the peer', () => vi.spyOn(SmtpClient.prototype, 'hello').mockReturnValue(new Promise(() => {}))],
+  ])('%s: the message waits, its connection is closed, the next one goes out', async (_, plant) => {
+    const timeouts = { connect: 1e4, greeting: 1e4, command: 1e4, dataInitiation: 1e4, dataBlock: 1e4, dataDone: 1e4 };
+    start({ timeouts });
+    await runner.idle();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const planted = plant();
+    const sent = send('bob@there.test');
+    await expect.poll(() => planted.mock.calls.length).toBe(1);
+    // All that has a time limit ends within it, and this does not.
+    vi.advanceTimersByTime(11 * 60_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sink.open).toBe(1);
+    expect(errors).toEqual([]);
+    vi.restoreAllMocks();
+    vi.advanceTimersByTime(60 * 60_000);
+    vi.advanceTimersByTime(1_000);
+    await sent;
+    expect(errors).toMatchObject([['delivery hangs, given up until later', { transport: 'relay' }]]);
+    expect(listed().recipients).toMatchObject([
+      { address: 'bob@there.test', state: 'waiting', attempts: 1, reply: expect.stringMatching(/^451 4\.3\.0 .*no end after \d+ minutes/) },
+    ]);
+    await expect.poll(() => sink.open).toBe(0);
+    vi.useRealTimers();
+    await send('eve@there.test');
+    expect(sink.received).toHaveLength(1);
+    await later(16);
+    expect(sink.received).toHaveLength(2);
+    expect(listed().recipients).toEqual([]);
+    expect(errors).toHaveLength(1);
   });
 });
 

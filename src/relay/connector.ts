@@ -40,8 +40,9 @@ export async function openSession(
 ): Promise<SmtpClient> {
   const { settings } = deps;
   const policy: HostPolicy = route.implicitTls && wanted.level === 'none' ? { ...wanted, level: 'encrypt' } : wanted;
-  const connect = (): Promise<SmtpClient> =>
-    SmtpClient.connect(
+  let client: SmtpClient | null = null;
+  const connect = async (): Promise<SmtpClient> => {
+    client = await SmtpClient.connect(
       {
         host: host.host,
         address: host.address,
@@ -53,6 +54,10 @@ export async function openSession(
       },
       signal,
     );
+    return client;
+  };
+  const stop = (): void => client?.destroy();
+  signal.addEventListener('abort', stop, { once: true });
   const key = sessionKey(route, host, policy);
   const greeted = async (asked: HostPolicy, session: OldSession | null): Promise<SmtpClient | null> => {
     const client = await connect();
@@ -68,11 +73,9 @@ export async function openSession(
       return greeted(asked, null);
     }
   };
-  let client: SmtpClient | null = null;
   try {
-    client = await greeted(policy, deps.tlsSessions.find(key, deps.now()));
     // Opportunistic TLS failed: better in the clear than not at all. RFC 7435 3
-    client ??= (await greeted({ ...policy, level: 'none' }, null))!;
+    const client = (await greeted(policy, deps.tlsSessions.find(key, deps.now()))) ?? (await greeted({ ...policy, level: 'none' }, null))!;
     if (credentials !== null) {
       const refused = await logIn(client, credentials);
       // A wrong password of ours is no reason to return mail.
@@ -82,9 +85,11 @@ export async function openSession(
     deps.tlsSessions.keep(key, client, policy, deps.now());
     return client;
   } catch (error) {
-    client?.destroy();
+    stop();
     if (error instanceof Broken) throw new Unusable(`451 4.4.2 ${error.message}`);
     throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }
 

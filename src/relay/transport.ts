@@ -18,6 +18,7 @@ import { destinationKey, lookUp, type Route, routeFor } from './route.ts';
 import { type Credentials, PasswordFile } from './sasl.ts';
 import type { RelaySettings } from './settings.ts';
 import { toSevenBit } from './seven-bit.ts';
+import { timeLimit } from './time-limit.ts';
 import { domainPolicy, Forbidden, type HostPolicy, hostPolicy, type TlsWish } from './tls-policy.ts';
 import type { TlsReport } from './tls-report.ts';
 import { TlsSessions } from './tls-sessions.ts';
@@ -78,14 +79,25 @@ export class RelayTransport implements Transport {
       for (const recipient of job.recipients) report(recipient, { result: 'failed', reply: '554 5.4.6 Too many hops', relay: null });
       return;
     }
-    // One, but for a job that was queued under another configuration.
-    const routes = Map.groupBy(job.recipients, ({ address }) => address.domain);
-    const byHop = Map.groupBy(routes.keys(), (domain) => destinationKey(routeFor(domain, this.#settings)));
-    for (const domains of byHop.values()) {
-      const recipients = domains.flatMap((domain) => routes.get(domain) ?? []);
-      const domain = domains[0]!;
-      await this.#toDomain(job, recipients, domain, routeFor(domain, this.#settings), content, report, signal);
+    for (const { recipients, domain, route } of this.#hopsOf(job)) {
+      await this.#toDomain(job, recipients, domain, route, content, report, signal);
     }
+  }
+
+  timeLimit(job: Job): number {
+    const limits = this.#hopsOf(job).map(({ recipients, route }) =>
+      timeLimit(job.message.size, recipients.length, route.protocol, this.#settings),
+    );
+    return limits.reduce((sum, limit) => sum + limit, 0);
+  }
+
+  /** One, but for a job that was queued under another configuration. */
+  #hopsOf({ recipients }: Job) {
+    const hops = Map.groupBy(recipients, ({ address }) => destinationKey(routeFor(address.domain, this.#settings)));
+    return [...hops.values()].map((recipients) => {
+      const { domain } = recipients[0]!.address;
+      return { recipients, domain, route: routeFor(domain, this.#settings) };
+    });
   }
 
   async #toDomain(
@@ -157,6 +169,14 @@ export class RelayTransport implements Transport {
     const key = poolKey(route, host, policy, credentials, localAddress);
     let client = await this.#pool.take(key);
     const reused = client !== null;
+    // When the delivery is stopped, at once, whatever else it waits for.
+    const release = once((session: SmtpClient | null) => this.#pool.give(key, session));
+    const stop = (): void => {
+      client?.destroy();
+      release(client);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
     try {
       if (client === null) {
         const start = performance.now();
@@ -164,28 +184,25 @@ export class RelayTransport implements Transport {
         this.#pool.opened(key, performance.now() - start);
       }
     } catch (error) {
-      this.#pool.give(key, null);
+      signal.removeEventListener('abort', stop);
+      release(null);
       if (!(error instanceof Unusable)) throw error;
       progress.last = { reply: error.message, relay: host.host };
       log.info({ queue_id: progress.job.id, relay: `${host.host}[${host.address}]`, reply: error.message }, 'host could not be used');
       if (error.tls !== null) report?.failure(domain, policy.type === 'configured' ? 'no-policy-found' : policy.type, host.host, error.tls);
       return false;
     }
-    const stop = (): void => client?.destroy();
-    signal.addEventListener('abort', stop, { once: true });
+    let again = false;
     try {
       const count = progress.left.size;
       progress.reached = true;
-      const again = await this.#converse(client, progress);
-      // A session that was left open may have been closed at the other end: that is no answer, so once more on a new one.
-      if (again && reused && progress.left.size === count && !signal.aborted) {
-        signal.removeEventListener('abort', stop);
-        return await this.#toHost(progress, route, host, policy, domain, signal);
-      }
+      again = (await this.#converse(client, progress)) && progress.left.size === count;
     } finally {
       signal.removeEventListener('abort', stop);
-      this.#pool.give(key, client);
+      release(client);
     }
+    // A session that was left open may have been closed at the other end: that is no answer, so once more on a new one.
+    if (again && reused && !signal.aborted) return this.#toHost(progress, route, host, policy, domain, signal);
     return true;
   }
 
@@ -287,6 +304,14 @@ export class RelayTransport implements Transport {
   async close(): Promise<void> {
     this.#pool.close();
   }
+}
+
+function once<T>(call: (value: T) => void): (value: T) => void {
+  let called = false;
+  return (value) => {
+    if (!called) call(value);
+    called = true;
+  };
 }
 
 /** A transaction that was given up is cleared before the next. RFC 5321 4.1.1.5 */

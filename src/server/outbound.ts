@@ -9,7 +9,7 @@ import type { Dns } from '../net/dns.ts';
 import { noticeWriter } from '../queue/notice.ts';
 import { type OpenQueue, openQueue } from '../queue/open.ts';
 import { startRunner } from '../queue/runner.ts';
-import type { Transport } from '../queue/transport.ts';
+import type { Job, Transport } from '../queue/transport.ts';
 import { DkimSigner } from '../relay/dkim.ts';
 import { MtaSts } from '../relay/mta-sts.ts';
 import type { Srs } from '../relay/srs.ts';
@@ -57,13 +57,19 @@ export function startOutbound(config: Config, { clock, log, dns, directory, stor
     timeLimit: () => local['local.command_time_limit'],
   });
   const isOurs = (address: Address): boolean => isProgram(address, config.hostname);
+  const partsOf = (job: Job): { transport: Transport; part: Job }[] =>
+    [true, false]
+      .map((ours) => ({
+        transport: ours ? programs : relay,
+        part: { ...job, recipients: job.recipients.filter(({ address }) => isOurs(address) === ours) },
+      }))
+      .filter(({ part }) => part.recipients.length > 0);
   const relaying: Transport = {
     destination: (address) => (isOurs(address) ? programs : relay).destination(address),
     async deliver(job, say, signal) {
-      const [here, elsewhere] = [true, false].map((ours) => job.recipients.filter(({ address }) => isOurs(address) === ours));
-      if (here!.length > 0) await programs.deliver({ ...job, recipients: here! }, say, signal);
-      if (elsewhere!.length > 0) await relay.deliver({ ...job, recipients: elsewhere! }, say, signal);
+      for (const { transport, part } of partsOf(job)) await transport.deliver(part, say, signal);
     },
+    timeLimit: (job) => partsOf(job).reduce((sum, { transport, part }) => sum + transport.timeLimit(part), 0),
     close: () => relay.close(),
   };
   const noticeOf = (now: Config) =>

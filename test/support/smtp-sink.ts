@@ -39,6 +39,8 @@ export interface Sink {
   /** Every command of every session. */
   readonly lines: string[];
   sessions: number;
+  /** Connections that are not closed. */
+  readonly open: number;
   /** TLS sessions that were resumed. */
   resumed: number;
   script: SinkScript;
@@ -176,6 +178,9 @@ export async function startSink(script: SinkScript = {}, address = '127.0.0.1', 
     received: [],
     lines: [],
     sessions: 0,
+    get open() {
+      return sockets.size;
+    },
     resumed: 0,
     script,
     close: async () => {
