@@ -32,7 +32,7 @@ async function answers(port: number, secret: string): Promise<Map<number, string
   client.view!.fetched = (n, values) => {
     found.set(
       n,
-      items.map((item) => JSON.stringify(values[values.findIndex((one) => one === item) + 1]) ?? ''),
+      items.map((item) => JSON.stringify(values[values.indexOf(item) + 1]) ?? ''),
     );
   };
   await client.command(`FETCH 1:* (${items.join(' ')})`);
