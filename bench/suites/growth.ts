@@ -157,26 +157,37 @@ const inMailbox: readonly Work<MailboxPlace>[] = [
   },
 ];
 
-async function messages(bench: GrowthBench, scale: number, works: readonly Work<MailboxPlace>[]): Promise<GrowthTable> {
-  const counts = sizesOf(1000, scale, 100);
-  const server = await start(bench, 'messages', counts.length);
+/** Works in one account of one server for each size; `open` lays out a user's mailboxes and says how many messages the one worked in has. */
+async function inAccounts(
+  name: string,
+  server: BenchServer,
+  counts: readonly number[],
+  works: readonly Work<MailboxPlace>[],
+  open: (user: number, count: number) => Promise<Pick<MailboxPlace, 'client' | 'messages'>>,
+): Promise<GrowthTable> {
   try {
     const places: MailboxPlace[] = [];
-    for (const [user, count] of counts.entries()) {
-      await fillMaildir(server, account(user), count, join(bench.root, 'stock'));
-      const client = await clientOf(server, account(user));
-      await client.command('SELECT INBOX');
-      // Until the headers and words of all are read: what follows is not to be measured beside that.
-      await client.command('SEARCH BODY needle');
-      places.push({ server, client, user, messages: count });
-    }
+    for (const [user, count] of counts.entries()) places.push({ server, user, ...(await open(user, count)) });
     await untilAtRest(server);
     const rows = await measured(places, works);
     for (const { client } of places) client.close();
-    return { name: 'messages in a mailbox', sizes: counts.map(String), rows };
+    return { name, sizes: counts.map(String), rows };
   } finally {
     await server.stop();
   }
+}
+
+async function messages(bench: GrowthBench, scale: number, works: readonly Work<MailboxPlace>[]): Promise<GrowthTable> {
+  const counts = sizesOf(1000, scale, 100);
+  const server = await start(bench, 'messages', counts.length);
+  return inAccounts('messages in a mailbox', server, counts, works, async (user, count) => {
+    await fillMaildir(server, account(user), count, join(bench.root, 'stock'));
+    const client = await clientOf(server, account(user));
+    await client.command('SELECT INBOX');
+    // Until the headers and words of all are read: what follows is not to be measured beside that.
+    await client.command('SEARCH BODY needle');
+    return { client, messages: count };
+  });
 }
 
 /** Until what is done in the background is done: words of messages, names of files. */
@@ -232,22 +243,13 @@ async function folders(bench: GrowthBench, scale: number, works: readonly Work<M
   const counts = sizesOf(10, scale, 10);
   // With a quota, so that it is looked at.
   const server = await start(bench, 'folders', counts.length, { quota: '10G' });
-  try {
-    const places: MailboxPlace[] = [];
-    for (const [user, count] of counts.entries()) {
-      const client = await clientOf(server, account(user));
-      for (let n = 0; n < count; n += 20)
-        await Promise.all(Array.from({ length: Math.min(20, count - n) }, (_, k) => client.command(`CREATE Box${n + k}`)));
-      for (let n = 0; n < 4; n++) await client.append('Box7', message(n));
-      places.push({ server, client, user, messages: 4 });
-    }
-    await untilAtRest(server);
-    const rows = await measured(places, works);
-    for (const { client } of places) client.close();
-    return { name: 'mailboxes of an account', sizes: counts.map(String), rows };
-  } finally {
-    await server.stop();
-  }
+  return inAccounts('mailboxes of an account', server, counts, works, async (user, count) => {
+    const client = await clientOf(server, account(user));
+    for (let n = 0; n < count; n += 20)
+      await Promise.all(Array.from({ length: Math.min(20, count - n) }, (_, k) => client.command(`CREATE Box${n + k}`)));
+    for (let n = 0; n < 4; n++) await client.append('Box7', message(n));
+    return { client, messages: 4 };
+  });
 }
 
 interface AccountsPlace extends Place {
