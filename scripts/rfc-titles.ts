@@ -88,7 +88,7 @@ export const documents: Readonly<Record<number, Coverage>> = {
   5598: ['Internet Mail Architecture'],
   5782: ['DNS Blacklists and Whitelists'],
   5802: ['Salted Challenge Response Authentication Mechanism (SCRAM)'],
-  5804: ['ManageSieve', 'No', 'only its SRV record is proposed'],
+  5804: ['ManageSieve', 'No', 'its SRV record says so'],
   5819: ['IMAP4 Extension for Returning STATUS Information in Extended LIST'],
   5890: ['Internationalized Domain Names for Applications: Definitions'],
   5891: ['Internationalized Domain Names in Applications: Protocol'],

@@ -5,7 +5,7 @@ type ClientService = Extract<ListenerName, 'submission' | 'submissions' | 'imap'
 /** How mail programs reach a service: null where they cannot. */
 export type ClientPorts = Readonly<Record<ClientService, number | null>>;
 
-export const isLoopback = (host: string): boolean => /^(?:127\.|::1$|localhost$)/.test(host);
+const isLoopback = (host: string): boolean => /^(?:127\.|::1$|localhost$)/.test(host);
 
 /** Ports that answer from outside; where all of a service's are on loopback, those if `loopback` asks for them. */
 export function clientPorts(listeners: readonly ListenerInfo[], loopback: boolean): ClientPorts {

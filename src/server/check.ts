@@ -23,8 +23,16 @@ const checks: Partial<{ readonly [K in SettingName]: (value: Config[K]) => void 
   'smtp.data_restrictions': (value) => void parseRestrictions(value, true),
 };
 
-/** @throws ConfigError with every problem that the rooms find */
-export function checkConfig({ config, where }: Loaded): void {
+/** Settings that are kept for what does not exist yet. */
+const unserved = [
+  { setting: 'listen.managesieve', what: 'ManageSieve is not served by this version: nothing listens there' },
+] as const satisfies readonly { readonly setting: SettingName; readonly what: string }[];
+
+/**
+ * @returns what is good but will not be done; a default asks for nothing
+ * @throws ConfigError with every problem that the rooms find
+ */
+export function checkConfig({ config, where }: Loaded): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const [setting, check] of Object.entries(checks) as [SettingName, (value: unknown) => void][]) {
     try {
@@ -35,4 +43,7 @@ export function checkConfig({ config, where }: Loaded): void {
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
+  return unserved
+    .map(({ setting, what }) => ({ setting, where: where(setting), what }))
+    .filter(({ setting, where: place }) => place !== null && config[setting].length > 0);
 }

@@ -5,7 +5,7 @@ import { sampleMetrics } from '../base/metrics.ts';
 import { replayJournals } from '../store/journal/replay.ts';
 import { createBus } from './bus.ts';
 import { checkConfig } from './check.ts';
-import { loadConfig } from './config/load.ts';
+import { type Loaded, loadConfig } from './config/load.ts';
 import { startInstance } from './instance.ts';
 import { createLog } from './log.ts';
 import { prepare, prepareDirectory, readTls } from './prepare.ts';
@@ -36,14 +36,14 @@ export interface Server {
  * @throws ConfigError, StartFailure
  */
 export async function createServer({ settings, config: file, log: destination }: CreateServerOptions = {}): Promise<Server> {
-  const load = (values = settings) => {
-    const loaded = loadConfig(file === undefined ? { values: values ?? {} } : { file });
-    checkConfig(loaded);
-    return loaded;
-  };
+  const load = (values = settings) => loadConfig(file === undefined ? { values: values ?? {} } : { file });
   const loaded = load();
   const { config } = loaded;
   const log = createLog(config['log.level'], destination);
+  const check = (given: Loaded): void => {
+    for (const { what, ...place } of checkConfig(given)) log.warn(place, what);
+  };
+  check(loaded);
   const { tls, bound } = prepare({ ...loaded, config: { ...config, run_as: '' } }, log, 1);
   await prepareDirectory(loaded, (password) => hashPassword(password, config['auth.default_pass_scheme']));
   replayJournals(journalDir(config), 1, log);
@@ -61,6 +61,7 @@ export async function createServer({ settings, config: file, log: destination }:
     listeners: bound.map(({ name, host, port }) => ({ name, host, port })),
     reload(values) {
       const next = load(values);
+      check(next);
       instance.reload(next.config, readTls(next));
     },
     close: (deadlineMs = 2000) => instance.stop(deadlineMs),

@@ -49,7 +49,10 @@ async function serve(file: string | undefined): Promise<void> {
   let loaded = loadConfig({ file });
   const { config } = loaded;
   const log = createLog(config['log.level']);
-  checkConfig(loaded);
+  const check = (given: Loaded): void => {
+    for (const { what, ...place } of checkConfig(given)) log.warn(place, what);
+  };
+  check(loaded);
   const { tls, bound } = prepare(loaded, log);
   const accounts = await prepareDirectory(loaded, (password) => hashPassword(password, config['auth.default_pass_scheme']));
   replayJournals(journalDir(config), config.workers, log);
@@ -93,7 +96,7 @@ async function serve(file: string | undefined): Promise<void> {
   process.on('SIGHUP', () => {
     try {
       const next = loadConfig({ file: loaded.file ?? file });
-      checkConfig(next);
+      check(next);
       running.reload(next);
       log.setLevel(next.config['log.level']);
       const late = changed(loaded, next).filter((name) => !followsReload(name));

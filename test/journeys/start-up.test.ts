@@ -72,7 +72,8 @@ const certificateAt = (port: number, servername: string): Promise<string> =>
 
 describe('start', () => {
   it.each(['1', '2'])('serves the embedded default with %s workers, says ready once, and stops with 0', async (workers) => {
-    const server = start({ env: { POSTCOTE_WORKERS: workers } });
+    const server = start({ env: { POSTCOTE_WORKERS: workers, POSTCOTE_LISTEN__MANAGESIEVE: '127.0.0.1:0' } });
+    await server.line('ManageSieve is not served by this version: nothing listens there');
     const ready = await server.line('ready');
     expect(ready.listeners).toHaveLength(8);
     expect(ready.listeners).toContainEqual({ name: 'imap', host: '127.0.0.1', port: expect.any(Number) as number });

@@ -1,4 +1,5 @@
 import { checkConfig } from '../../server/check.ts';
+import { formatProblem } from '../../server/config/error.ts';
 import { settingNames } from '../../server/config/settings.ts';
 import { differs, showConfig } from '../../server/config/show.ts';
 import type { CommandFile } from '../command.ts';
@@ -8,9 +9,9 @@ export const config: CommandFile = (program, cli) => {
 
   group
     .command('check')
-    .description('silent and 0 when good; else 78 and a line for each problem')
+    .description('silent and 0 when good; else 78 and a line for each problem; a warning for what this version does not serve')
     .action(() => {
-      checkConfig(cli.config());
+      for (const warning of checkConfig(cli.config())) cli.warn(formatProblem(warning));
     });
 
   group

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { createDns } from '../../net/dns-resolver.ts';
 import { keysOf } from '../../relay/dkim.ts';
 import { checkRecord, recordsOf, zoneLine } from '../../relay/dns-records.ts';
-import { clientPorts, isLoopback } from '../../server/autoconfig.ts';
+import { clientPorts } from '../../server/autoconfig.ts';
 import type { Config } from '../../server/config/settings.ts';
 import { parseHostPort } from '../../server/config/types.ts';
 import { dnsSlice } from '../../server/slices.ts';
@@ -49,6 +49,6 @@ function portsOf(config: Config) {
   const listeners = (Object.keys(listenerKinds) as ListenerName[]).flatMap((name) =>
     config[`listen.${name}`].map((at) => ({ name, ...parseHostPort(at) })),
   );
-  const sieve = config['listen.managesieve'].map(parseHostPort).find(({ host }) => !isLoopback(host));
-  return { ...clientPorts(listeners, false), managesieve: sieve?.port ?? null };
+  // Not served, whatever is configured: clients are told not to look.
+  return { ...clientPorts(listeners, false), managesieve: null };
 }

@@ -108,7 +108,12 @@ export const settings = {
   'listen.imaps': listen(['*:993'], 2993, 'IMAP, TLS from the first octet.', 'service imap-login'),
   'listen.pop3': listen(['*:110'], 2110, 'POP3, STLS.', 'service pop3-login'),
   'listen.pop3s': listen(['*:995'], 2995, 'POP3, TLS from the first octet.', 'service pop3-login'),
-  'listen.managesieve': listen(['*:4190'], 4190, 'ManageSieve; kept for it, nothing listens there yet.', 'service managesieve-login'),
+  'listen.managesieve': listen(
+    ['*:4190'],
+    4190,
+    'ManageSieve: not served by this version, which warns where this is set.',
+    'service managesieve-login',
+  ),
   'listen.lmtp': listen([], null, 'LMTP for mail that another server has accepted.', 'service lmtp'),
   'listen.http': listen(['127.0.0.1:8025'], 8025, '/healthz, /metrics, the MTA-STS policy, autoconfig and autodiscover.'),
   'listen.backlog': row(integer(1, 65_535), 1024, 'Connections the system holds until they are taken.', { known: 'inet_listener backlog' }),
