@@ -121,11 +121,11 @@ export const settings = {
     known: 'smtpd_upstream_proxy_protocol, haproxy_trusted_networks',
   }),
 
-  'tls.certificate': row(optionalPath, '', 'PEM chain, chain and key in one PEM file, or PKCS#12 (.p12, .pfx); "" = self-signed, made once in data_dir.', {
+  'tls.certificate': row(optionalPath, '', 'PEM chain, with its key or without, or PKCS#12; "" = self-signed, made once in data_dir.', {
     known: 'smtpd_tls_cert_file, ssl_server_cert_file',
     reload: true,
   }),
-  'tls.key': row(optionalPath, '', 'PEM key; "" = it is in the certificate file. For PKCS#12 a file whose first line is the password; "" = it has none.', {
+  'tls.key': row(optionalPath, '', 'PEM key, or a file with the password of a PKCS#12 file; "" = in the certificate, or none.', {
     known: 'smtpd_tls_key_file, ssl_server_key_file',
     reload: true,
   }),
