@@ -1,5 +1,6 @@
 // npm run bench [smtp|imap|pop3|relay|auth|idle|growth|soak …] [--peer postfix|dovecot|none] [--runs 3] [--scale 1] [--only W1]
 //   [--workers 2] [--json] [--profile: the ten hottest functions of each process and thread]
+//   smtp: [--warm 0: messages that each server takes, unmeasured, between its start and each run]
 //   imap: [--parts small,logins,rebuild,large] [--fill append|smtp|maildir]
 //   growth: [--only 'messages|folders|accounts|queue', or a work of them: 'folders: delivery']
 //   soak: [--minutes 60] [--bound 20: megabytes an hour] [--pace 120: messages a second instead of half of what it takes]
@@ -39,6 +40,8 @@ const { values, positionals } = parseArgs({
     /** Of idle connections, and whether they are under TLS. */
     count: { type: 'string', default: '1000' },
     tls: { type: 'boolean', default: false },
+    /** Of the suite smtp. */
+    warm: { type: 'string', default: '0' },
     /** Of the suite imap. */
     parts: { type: 'string', default: imapParts.join() },
     fill: { type: 'string', default: 'append' },
@@ -122,7 +125,7 @@ try {
                 },
               };
       }
-      rows.push(...(await smtpSuite(ours, peer, runs, scale, only)));
+      rows.push(...(await smtpSuite(ours, peer, runs, scale, only, Number(values.warm))));
     } else if (suite === 'imap' || suite === 'pop3' || suite === 'idle' || suite === 'auth') {
       dovecot ??= withPeer && dovecotInstalled() ? await startDovecot(join(root, 'dovecot'), accounts, certificate) : null;
       if (dovecot !== null && !started.includes(dovecot)) started.push(dovecot);

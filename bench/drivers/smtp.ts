@@ -19,6 +19,8 @@ export interface SmtpLoad {
   readonly accounts: number;
   /** Number of the first account. */
   readonly firstAccount?: number;
+  /** Number of the first message. */
+  readonly firstNumber?: number;
   /** Messages a second at most. */
   readonly pace?: number;
   /** STARTTLS and AUTH PLAIN before the first message of a connection. */
@@ -139,7 +141,7 @@ async function run(load: SmtpLoad): Promise<SmtpLoaded> {
         if (!rcpt.startsWith('250') || !data.startsWith('354')) throw new Error(rcpt + data);
         const sent = performance.now();
         socket.cork();
-        socket.write(header(n), 'latin1');
+        socket.write(header((load.firstNumber ?? 0) + n), 'latin1');
         socket.write(body);
         socket.uncork();
         const answer = await reply();

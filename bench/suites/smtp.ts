@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type SmtpLoad, smtpLoad } from '../drivers/smtp.ts';
 import { delayNote, watchLoop, worstDelay } from '../loop.ts';
-import { cpuOf, watchMemory } from '../process.ts';
+import { cpuOf, rested, watchMemory } from '../process.ts';
 import { median, type Row, rowsOf } from '../report.ts';
 import { account, type BenchServer, type LoopDelay } from '../servers/server.ts';
 
@@ -62,8 +62,8 @@ function delivered(server: BenchServer, accounts: number): number {
   return sum;
 }
 
-/** Every number once, every body whole. */
-function contentFaults(server: BenchServer, accounts: number, messages: number, size: number): string[] {
+/** Every number once, every body whole. @param sizeOf of the message with a number */
+function contentFaults(server: BenchServer, accounts: number, messages: number, sizeOf: (number: number) => number): string[] {
   const faults: string[] = [];
   const numbers = new Set<number>();
   for (let n = 0; n < accounts; n++) {
@@ -75,7 +75,7 @@ function contentFaults(server: BenchServer, accounts: number, messages: number, 
       numbers.add(number);
       const body = text.slice(text.indexOf('\n\n') + 2);
       const line = body.slice(0, body.indexOf('\n') + 1);
-      const lines = Math.max(1, Math.floor((size - 300) / (line.length + 1)));
+      const lines = Math.max(1, Math.floor((sizeOf(number) - 300) / (line.length + 1)));
       if (body !== line.repeat(lines)) faults.push(`${entry.name}: body`);
     }
   }
@@ -92,46 +92,71 @@ interface Measured {
   readonly loop: LoopDelay | null;
 }
 
-async function measure(server: BenchServer, work: Work, scale: number): Promise<Measured> {
+/** Octets of a message that a server takes before it is measured, at most. */
+const warmSize = 4096;
+
+/** Until so many messages lie in `new/`, or two minutes. */
+async function arrived(server: BenchServer, accounts: number, messages: number): Promise<void> {
+  const patience = performance.now() + 120_000;
+  while (delivered(server, accounts) < messages && performance.now() < patience) await sleep(5);
+}
+
+/** @param warm messages that the server, started anew, takes in the same way before */
+async function measure(server: BenchServer, work: Work, scale: number, warm: number): Promise<Measured> {
   await server.restart();
-  const load = { ...work.load, messages: Math.max(work.load.sessions, Math.round(work.load.messages * scale)) };
+  const port = (work.load.login ? server.ports.submission : server.ports.smtp)!;
+  const warmer = { ...work.load, messages: warm, size: Math.min(work.load.size, warmSize), sessions: Math.max(work.load.sessions, 20) };
+  if (warm > 0) {
+    await smtpLoad({ ...warmer, port });
+    await arrived(server, work.load.accounts, warm);
+    await rested(server.pids);
+  }
+  const messages = Math.max(work.load.sessions, Math.round(work.load.messages * scale));
+  const load = { ...work.load, messages, firstNumber: warm, port };
+  const all = warm + messages;
   const loop = await watchLoop(server);
   const before = cpuOf(server.pids);
   const memory = watchMemory(server.pids);
   const start = performance.now();
-  const loaded = await smtpLoad({ ...load, port: (work.load.login ? server.ports.submission : server.ports.smtp)! });
-  const patience = performance.now() + 120_000;
-  while (delivered(server, load.accounts) < load.messages && performance.now() < patience) await sleep(5);
+  const loaded = await smtpLoad(load);
+  await arrived(server, load.accounts, all);
   const elapsed = performance.now() - start;
   const cpu = cpuOf(server.pids) - before;
   const peak = await memory.stop();
   const delay = await loop();
-  const faults = contentFaults(server, load.accounts, load.messages, load.size);
-  if (loaded.accepted !== load.messages || faults.length > 0) {
+  const faults = contentFaults(server, load.accounts, all, (number) => (number < warm ? warmer.size : load.size));
+  if (loaded.accepted !== messages || faults.length > 0) {
     throw new Error(
       `${server.name}, ${work.name}: ${loaded.accepted} accepted, ${loaded.refused} refused; ${faults.slice(0, 5).join('; ')}`,
     );
   }
   return {
-    rate: (load.messages / elapsed) * 1000,
-    cpu: cpu / load.messages,
+    rate: (messages / elapsed) * 1000,
+    cpu: cpu / messages,
     memory: peak,
-    driver: loaded.cpu / load.messages,
+    driver: loaded.cpu / messages,
     p99: loaded.p99,
     loop: delay,
   };
 }
 
-export async function smtpSuite(ours: BenchServer, peer: BenchServer | null, runs: number, scale: number, only: RegExp): Promise<Row[]> {
+export async function smtpSuite(
+  ours: BenchServer,
+  peer: BenchServer | null,
+  runs: number,
+  scale: number,
+  only: RegExp,
+  warm: number,
+): Promise<Row[]> {
   const rows: Row[] = [];
   for (const work of works.filter((one) => only.test(one.name))) {
     const a: Measured[] = [];
     const b: Measured[] = [];
     for (let run = 0; run < runs; run++) {
-      a.push(await measure(ours, work, scale));
-      if (peer !== null) b.push(await measure(peer, work, scale));
+      a.push(await measure(ours, work, scale, warm));
+      if (peer !== null) b.push(await measure(peer, work, scale, warm));
     }
-    const row = rowsOf(work.name, a, b, peer?.name ?? '');
+    const row = rowsOf(warm === 0 ? work.name : `${work.name}, after ${warm}`, a, b, peer?.name ?? '');
     rows.push(
       {
         ...row('messages/s', true, work.target, (m) => m.rate),
