@@ -1,6 +1,7 @@
 import { Fault } from '../mail/fault.ts';
 import { firstKeywordBit, lettered, systemFlags } from '../mail/flags.ts';
 import type { ModSeq, SequenceNumber, Uid } from '../mail/numbers.ts';
+import { closeGaps } from '../store/columns.ts';
 import type { AccountStore, Changes, FlagRows, Mailbox, MailboxSnapshot } from '../store/store.ts';
 import { lowerBound } from '../store/uid-set.ts';
 import type { SearchContext } from './context.ts';
@@ -212,24 +213,11 @@ export class View {
     const sequenceNumbers = new Uint32Array(gone.length);
     if (gone.length === 0) return { uids: gone, sequenceNumbers };
     this.#own(this.count);
-    const { uids, flags, modSeqs, count } = this;
-    let kept = 0;
-    let next = 0;
-    for (let i = 0; i < count; i++) {
-      const uid = uids[i]!;
-      if (gone[next] === uid) {
-        sequenceNumbers[next++] = kept + 1;
-        continue;
-      }
-      if (kept !== i) {
-        uids[kept] = uid;
-        flags[kept] = flags[i]!;
-        modSeqs[kept] = modSeqs[i]!;
-      }
-      kept++;
-    }
+    const places = Uint32Array.from(gone, this.finder(gone.length));
+    for (let n = 0; n < gone.length; n++) sequenceNumbers[n] = places[n]! + 1 - n;
+    closeGaps([this.uids, this.flags, this.modSeqs], this.count, places);
     if (this.moreKeywords.size > 0) for (const uid of gone) this.moreKeywords.delete(uid);
-    this.count = kept;
+    this.count -= gone.length;
     this.saved = this.saved.filter((uid) => !this.isGone(uid));
     this.#gone = none;
     return { uids: gone, sequenceNumbers };

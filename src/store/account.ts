@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import { Fault } from '../mail/fault.ts';
+import { deleted } from '../mail/flags.ts';
 import type { SortKeys } from '../mail/mime/part.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
 import type { Acl } from '../mail/rights.ts';
@@ -384,8 +385,14 @@ export class Account implements AccountStore {
   }
 
   async expunge(id: MailboxId, uids?: ArrayLike<number>, force = false): Promise<Uint32Array> {
-    const request = { mailbox: id, uids: uids === undefined ? null : Uint32Array.from(uids), force };
+    const request = { mailbox: id, uids: uids === undefined ? await this.#deleted(id) : Uint32Array.from(uids), force };
     return this.#call('expunge', request);
+  }
+
+  /** By the view: the rows of all messages would be read for it. */
+  async #deleted(id: MailboxId): Promise<Uint32Array> {
+    await this.#catchUp(this.#reader.mailbox(id));
+    return this.#view(id).withFlag(this.#reader, id, deleted);
   }
 
   usage(): { readonly bytes: number; readonly messages: number } {

@@ -52,3 +52,20 @@ export function grown<A extends Uint32Array | Float64Array | Int16Array>(array: 
   bigger.set(array);
   return bigger;
 }
+
+/** From here on as many elements are moved at once. */
+const run = 32;
+
+/** Takes the elements at `places`, ascending, out of the first `count` of each; what follows them moves up. */
+export function closeGaps(arrays: readonly (Uint32Array | Float64Array)[], count: number, places: ArrayLike<number>): void {
+  for (const array of arrays) {
+    let to = places[0] ?? count;
+    for (let gap = 0; gap < places.length; gap++) {
+      const from = places[gap]! + 1;
+      const end = places[gap + 1] ?? count;
+      if (end - from >= run) array.copyWithin(to, from, end);
+      else for (let i = 0; i < end - from; i++) array[to + i] = array[from + i]!;
+      to += end - from;
+    }
+  }
+}

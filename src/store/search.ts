@@ -8,7 +8,7 @@ import { readStep } from './fetch.ts';
 import type { MailboxKeys } from './keys.ts';
 import type { Reader } from './reader.ts';
 import type { TextQuestion } from './search/text-question.ts';
-import { type WordAnswer, WordIndex } from './search/word-index.ts';
+import { WordIndex } from './search/word-index.ts';
 import type { AccountStore, Column, MailboxSnapshot, MessageRow } from './store.ts';
 import { lowerBound, UidSet } from './uid-set.ts';
 import type { Looked } from './writer/look.ts';
@@ -19,6 +19,8 @@ const slice = 5;
 const lookStep = 1000;
 /** From here on keys ask for text. */
 const textCost = 3;
+/** Up to one message in so many, the index is asked for each; for more, for all at once. */
+const few = 16;
 const none = new Uint32Array(0);
 
 /** Where a key's answer comes from; cheaper ones are asked first. */
@@ -153,7 +155,8 @@ interface Place extends Pick<SearchSources, 'keys' | 'look'> {
 }
 
 /** The index's word where it has one; the messages themselves where it has not. */
-async function indexed(answer: WordAnswer | null, question: TextQuestion, { among, look }: Place): Promise<Test> {
+async function indexed(question: TextQuestion, { among, look, words, view }: Place): Promise<Test> {
+  const answer = await (among.length * few <= view.uids.length ? words.of(among, question) : words.all(question));
   const matched = answer?.matched ?? new UidSet();
   let left = answer === null ? among : answer.undecided.size === 0 ? none : among.filter((uid) => answer.undecided.has(uid));
   while (left.length > 0) {
@@ -186,7 +189,7 @@ async function contentsRead({ store, id, among }: Place): Promise<void> {
 }
 
 async function compile(key: SearchKey, place: Place): Promise<Test> {
-  const { store, id, view, words } = place;
+  const { store, id, view } = place;
   switch (key.kind) {
     case 'all':
     case 'saveDateSupported':
@@ -240,11 +243,9 @@ async function compile(key: SearchKey, place: Place): Promise<Test> {
       if (key.which === 'sent') await contentsRead(place);
       return dateTest(key, await loaded(place));
     case 'header':
-      return indexed(await words.header(key.field, key.text), key, place);
     case 'body':
-      return indexed(await words.body(key.text), key, place);
     case 'text':
-      return indexed(await words.text(key.text), key, place);
+      return indexed(key, place);
   }
 }
 

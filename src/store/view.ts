@@ -1,7 +1,8 @@
 import type { ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
-import { type Columns, columnsOf, grown } from './columns.ts';
+import { type Columns, closeGaps, columnsOf, grown } from './columns.ts';
 import type { Reader } from './reader.ts';
 import type { MailboxSnapshot } from './store.ts';
+import type { MailboxRecord } from './tables/mailbox.ts';
 import { lowerBound } from './uid-set.ts';
 import type { FlagColumns } from './writer/flags.ts';
 
@@ -16,6 +17,7 @@ export class View {
   #snapshot: MailboxSnapshot | null = null;
   /** Flags and modseqs were handed out. */
   #isShared = false;
+  #hasSharedUids = false;
 
   get isCold(): boolean {
     return this.#highest === -1;
@@ -28,7 +30,6 @@ export class View {
   /** Takes what a store thread has read. */
   fill(loaded: { uids: Uint32Array; flags: Uint32Array; modseqs: Float64Array; highest: number }): void {
     if (loaded.highest <= this.#highest) return;
-    this.#snapshot = null;
     this.#set(loaded as Columns);
     this.#highest = loaded.highest;
   }
@@ -65,10 +66,12 @@ export class View {
     this.#flags = flags;
     this.#modseqs = modseqs;
     this.#size = uids.length;
+    this.#snapshot = null;
     this.#isShared = false;
+    this.#hasSharedUids = false;
   }
 
-  /** Before anything in them is changed. */
+  /** Before flags or modseqs are changed. */
   #own(): void {
     if (!this.#isShared) return;
     this.#isShared = false;
@@ -82,16 +85,10 @@ export class View {
     if (last !== null && known.modseq === this.#highest && last.uidNext === known.uidNext && last.uidValidity === known.uidValidity)
       return last;
     return reader.atOnce(() => {
-      // Inside the read transaction: row and messages of one moment.
-      const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
-      if (record.modseq !== this.#highest) this.#update(reader, id, record.modseq, record.tombstoneFloor);
-      // It began with what was kept, or rows lie where they are not found.
-      if (this.#size !== record.messages && !reader.isDoubted) {
-        this.#set(columnsOf(reader.messages.allFlags(id)));
-        if (this.#size !== record.messages) reader.doubt();
-      }
+      const record = this.#current(reader, id);
       const size = this.#size;
       this.#isShared = true;
+      this.#hasSharedUids = true;
       this.#snapshot = {
         uidValidity: record.uidValidity as UidValidity,
         uidNext: record.uidNext as Uid,
@@ -105,9 +102,30 @@ export class View {
     });
   }
 
+  /** UIDs of messages with a flag, ascending. Nothing is handed out, so what changes next need not be copied. */
+  withFlag(reader: Reader, id: number, bit: number): Uint32Array {
+    const found: number[] = [];
+    reader.atOnce(() => this.#current(reader, id));
+    for (let at = 0; at < this.#size; at++) if ((this.#flags[at]! & bit) !== 0) found.push(this.#uids[at]!);
+    return Uint32Array.from(found);
+  }
+
+  /** Brings the arrays up to date, inside a read transaction: row and messages of one moment. */
+  #current(reader: Reader, id: number): MailboxRecord {
+    const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
+    if (record.modseq !== this.#highest) this.#update(reader, id, record.modseq, record.tombstoneFloor);
+    // It began with what was kept, or rows lie where they are not found.
+    if (this.#size !== record.messages && !reader.isDoubted) {
+      this.#set(columnsOf(reader.messages.allFlags(id)));
+      if (this.#size !== record.messages) reader.doubt();
+    }
+    return record;
+  }
+
   #update(reader: Reader, id: number, highest: number, floor: number): void {
     const from = this.#highest;
     this.#highest = highest;
+    this.#snapshot = null;
     if (from < floor || from > highest) {
       this.#set(columnsOf(reader.messages.allFlags(id)));
       return;
@@ -128,7 +146,7 @@ export class View {
         return;
       }
     }
-    if (gone.length > 0) this.#remove(new Set(gone));
+    if (gone.length > 0) this.#remove(gone);
   }
 
   /** Beyond what was handed out: earlier snapshots do not see it. */
@@ -143,19 +161,15 @@ export class View {
     this.#modseqs[n] = modseq;
   }
 
-  #remove(gone: ReadonlySet<number>): void {
-    const uids = new Uint32Array(this.#size);
-    const flags = new Uint32Array(this.#size);
-    const modseqs = new Float64Array(this.#size);
-    let n = 0;
-    for (let i = 0; i < this.#size; i++) {
-      if (gone.has(this.#uids[i]!)) continue;
-      uids[n] = this.#uids[i]!;
-      flags[n] = this.#flags[i]!;
-      modseqs[n++] = this.#modseqs[i]!;
-    }
-    [this.#uids, this.#flags, this.#modseqs, this.#size] = [uids, flags, modseqs, n];
-    this.#isShared = false;
+  /** @param gone ascending */
+  #remove(gone: readonly number[]): void {
+    const places = gone.map((uid) => find(this.#uids, this.#size, uid)).filter((at) => at !== -1);
+    if (places.length === 0) return;
+    this.#own();
+    if (this.#hasSharedUids) this.#uids = this.#uids.slice();
+    this.#hasSharedUids = false;
+    closeGaps([this.#uids, this.#flags, this.#modseqs], this.#size, places);
+    this.#size -= places.length;
   }
 }
 

@@ -7,7 +7,8 @@ import { silentLog } from '../../base/log.ts';
 import { stagedBytes } from '../../base/staging.ts';
 import { openDatabase } from '../../db/open.ts';
 import { casemap } from '../../mail/casemap.ts';
-import type { AccountId, MailboxId } from '../../mail/numbers.ts';
+import type { AccountId, MailboxId, Uid } from '../../mail/numbers.ts';
+import type { SearchKey } from '../../mail/search.ts';
 import { openStore } from '../open-store.ts';
 import { storeDefaults } from '../settings.ts';
 import type { AccountStore, MailStore } from '../store.ts';
@@ -162,5 +163,26 @@ describe('search index', () => {
     expect([...(await mail.search(archive, { kind: 'body', text: '日本' }))]).toEqual([1]);
     expect([...(await mail.search(id, { kind: 'body', text: '日本' }))]).toEqual([]);
     expect([...(await mail.search(id, { kind: 'not', key: { kind: 'body', text: casemap('quick') } }))]).toEqual([3, 4, 5]);
+  });
+
+  it('says of few messages what it says of all', async () => {
+    const filler = Array.from({ length: 100 }, (_, n) => ({
+      message: stagedBytes(Buffer.from(`Subject: filler ${n}\n\nhello\n`)),
+      flags: [],
+    }));
+    const compare = async (): Promise<void> => {
+      const all = await answers();
+      for (const uid of [1, 2, 3, 4, 5, 6]) {
+        const few: SearchKey = { kind: 'uids', ranges: [[uid as Uid, (uid + 1) as Uid]] };
+        for (const [n, key] of keys.entries()) {
+          const found = await mail.search(id, { kind: 'and', keys: [few, key] });
+          expect([...found], JSON.stringify(key)).toEqual(all[n]!.filter((one) => one === uid || one === uid + 1));
+        }
+      }
+    };
+    await mail.append('INBOX', filler);
+    await compare();
+    await indexed();
+    await compare();
   });
 });

@@ -4,6 +4,7 @@ import type { Reader } from '../reader.ts';
 import { isSearchField, type SearchField, type searchTable } from '../tables/search.ts';
 import { UidSet } from '../uid-set.ts';
 import { candidates, needleBits } from './signature.ts';
+import type { TextQuestion } from './text-question.ts';
 
 /** What the index says of a mailbox: UIDs that match, and UIDs it knows too little of. All others do not match. */
 export interface WordAnswer {
@@ -34,17 +35,36 @@ export class WordIndex {
     this.#mailbox = mailbox;
   }
 
+  /** Of these messages, one by one: for few of many. */
+  async of(uids: Uint32Array, question: TextQuestion): Promise<WordAnswer | null> {
+    const reader = this.#reader();
+    const says = ofOne(reader.words, this.#mailbox, question);
+    const [matched, undecided] = [new UidSet(), new UidSet()];
+    for (let i = 0; i < uids.length; i++) {
+      const answer = says(uids[i]!);
+      if (answer !== false) (answer === true ? matched : undecided).add(uids[i]!);
+      if (i % candidateStep === candidateStep - 1 && (await this.#pause(reader))) return null;
+    }
+    return { matched, undecided };
+  }
+
+  /** Of all messages of the mailbox. */
+  all(question: TextQuestion): Promise<WordAnswer | null> {
+    if (question.kind === 'header') return this.#header(question.field, question.text);
+    return question.kind === 'body' ? this.#body(question.text) : this.#text(question.text);
+  }
+
   /** Messages with a field that contains `text`; any such field where it is empty. */
-  async header(field: string, text: string): Promise<WordAnswer | null> {
+  async #header(field: string, text: string): Promise<WordAnswer | null> {
     const needle = Buffer.from(casemap(text));
     if (isSearchField(field)) return this.#inField(field, needle);
-    const name = Buffer.from(`${casemap(field)}:`);
+    const name = beginOf(field);
     // The name and the text are both in the head of what matches.
     const bits = Uint16Array.from([...needleBits(name), ...needleBits(needle)]);
     return this.#among(bits, (table, id) => hasField(table.head(id), name, needle), null);
   }
 
-  body(text: string): Promise<WordAnswer | null> {
+  #body(text: string): Promise<WordAnswer | null> {
     const needle = Buffer.from(casemap(text));
     return this.#among(
       needleBits(needle),
@@ -53,7 +73,7 @@ export class WordIndex {
     );
   }
 
-  text(text: string): Promise<WordAnswer | null> {
+  #text(text: string): Promise<WordAnswer | null> {
     const needle = Buffer.from(casemap(text));
     const inEither = (table: Table, id: number): boolean =>
       table.head(id)?.includes(needle) === true || table.body(id)?.includes(needle) === true;
@@ -148,6 +168,29 @@ export class WordIndex {
 }
 
 type Table = ReturnType<typeof searchTable>;
+
+/** How a line of a head begins that is this field. */
+const beginOf = (field: string): Buffer => Buffer.from(`${casemap(field)}:`);
+
+/** What the index says of one message; undefined where it knows too little. */
+function ofOne(table: Table, mailbox: number, question: TextQuestion): (uid: number) => boolean | undefined {
+  const needle = Buffer.from(casemap(question.text));
+  if (question.kind === 'header') {
+    const { field } = question;
+    if (isSearchField(field)) return (uid) => table.fieldOf(field, mailbox, uid, needle);
+    const name = beginOf(field);
+    return (uid) => {
+      const head = table.headOf(mailbox, uid);
+      return head === undefined ? undefined : hasField(head, name, needle);
+    };
+  }
+  return (uid) => {
+    const found = table.textOf(mailbox, uid, needle);
+    if (found === undefined) return undefined;
+    if (found.body === 1 || (question.kind === 'text' && found.head === 1)) return true;
+    return found.whole === 1 ? false : undefined;
+  };
+}
 
 /** Whether a head has a line that begins with `name` and contains `needle` after it. */
 function hasField(head: Buffer | undefined, name: Buffer, needle: Buffer): boolean {

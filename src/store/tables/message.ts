@@ -86,7 +86,6 @@ export function messageTable(db: Database) {
   );
   const isOrigin = db.prepare<[string], number>('SELECT 1 FROM message INDEXED BY message_dirty WHERE dirty = 1 AND origin = ?').pluck();
   const highest = db.prepare<[number], number | null>('SELECT max(uid) FROM message WHERE mailbox_id = ?').pluck();
-  const deletedUids = db.prepare<[number], number>('SELECT uid FROM message WHERE mailbox_id = ? AND flags & 8 <> 0 ORDER BY uid').pluck();
   const setFlags = db.prepare<[number, number, number, number]>(
     'UPDATE message SET flags = ?, modseq = ?, dirty = 1 WHERE mailbox_id = ? AND uid = ?',
   );
@@ -184,7 +183,6 @@ export function messageTable(db: Database) {
     /** Whether a file below the Maildir waits there to be moved to another mailbox. */
     isOrigin: (path: string): boolean => isOrigin.get(path) !== undefined,
     highestUid: (mailbox: number): number => highest.get(mailbox) ?? 0,
-    deletedUids: (mailbox: number): number[] => deletedUids.all(mailbox),
     setFlags: (mailbox: number, uid: number, flags: number, modseq: number) => setFlags.run(flags, modseq, mailbox, uid),
     /** What another program said by renaming the file. */
     adoptFlags: (mailbox: number, uid: number, flags: number, modseq: number, file: string) =>

@@ -88,6 +88,22 @@ export function searchTable(db: Database) {
          WHERE f.content_id BETWEEN :from AND :to AND instr(f.${columns[field]}, :text) > 0 AND m.mailbox_id = :mailbox`)
       .pluck();
   const inField = new Map(searchFields.map((field) => [field, fieldSearch(field)]));
+  const ofMessage = (table: string) =>
+    `FROM message AS m CROSS JOIN ${table} AS w ON w.content_id = m.content_id WHERE m.mailbox_id = :mailbox AND m.uid = :uid`;
+  const fieldOf = new Map(
+    searchFields.map((field) => [
+      field,
+      db
+        .prepare<{ mailbox: number; uid: number; text: Buffer }, number | null>(
+          `SELECT instr(w.${columns[field]}, :text) > 0 ${ofMessage('search_field')}`,
+        )
+        .pluck(),
+    ]),
+  );
+  const textOf = db.prepare<{ mailbox: number; uid: number; text: Buffer }, { head: number; body: number; whole: number }>(
+    `SELECT instr(w.head, :text) > 0 AS head, instr(w.body, :text) > 0 AS body, w.whole ${ofMessage('search_text')}`,
+  );
+  const headOf = db.prepare<{ mailbox: number; uid: number }, Buffer>(`SELECT w.head ${ofMessage('search_text')}`).pluck();
 
   return {
     /** Contents that were not tried yet, each with one message that has it, in order. */
@@ -148,5 +164,13 @@ export function searchTable(db: Database) {
     /** UIDs whose field contains `text` (any, when empty), of contents between two ids. */
     inField: (field: SearchField, mailbox: number, from: number, to: number, text: Buffer): number[] =>
       inField.get(field)!.all({ mailbox, from, to, text }),
+    /** Whether a message's field contains `text` (any, when empty); undefined where its words are not here. */
+    fieldOf(field: SearchField, mailbox: number, uid: number, text: Buffer): boolean | undefined {
+      const found = fieldOf.get(field)!.get({ mailbox, uid, text });
+      return found === undefined ? undefined : found === 1;
+    },
+    /** Where in a message `text` is, and whether all of its body was looked at; undefined where its words are not here. */
+    textOf: (mailbox: number, uid: number, text: Buffer) => textOf.get({ mailbox, uid, text }),
+    headOf: (mailbox: number, uid: number): Buffer | undefined => headOf.get({ mailbox, uid }),
   };
 }

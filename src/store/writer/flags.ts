@@ -84,7 +84,7 @@ function merged(op: FlagChange['op'], old: readonly string[], change: readonly s
 
 export interface ExpungeRequest {
   readonly mailbox: number;
-  readonly uids: Uint32Array | null;
+  readonly uids: Uint32Array;
   readonly force: boolean;
 }
 
@@ -94,8 +94,7 @@ export function expunge(writer: AccountWriter, request: ExpungeRequest): Operati
     durable: true,
     run() {
       const mailbox = writer.mailbox(request.mailbox);
-      const candidates = request.uids ?? writer.messages.deletedUids(mailbox.id);
-      const rows = writer.messages.some(mailbox.id, JSON.stringify(Array.from(candidates)));
+      const rows = writer.messages.some(mailbox.id, JSON.stringify(Array.from(request.uids)));
       const gone = rows.filter(({ flags }) => request.force || (flags & deleted) !== 0);
       for (const row of gone) writer.mustBeOwn(mailbox, row);
       if (gone.length > 0) {
