@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
-import { heapFlags } from './heap-flags.ts';
+import { heapFlags, mallocSettings } from './heap-flags.ts';
 
 /** The newest thing we need is net.BoundSocket: ports bound before root is given up, for workers that come and go. */
 const needed = [26, 4] as const;
@@ -49,7 +49,7 @@ export async function launch(main: () => Promise<void>): Promise<void> {
   }
   const child = spawn(node, [...heapFlags, ...process.execArgv, ...process.argv.slice(1)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, POSTCOTE_LAUNCHED: '1' },
+    env: { ...mallocSettings, ...process.env, POSTCOTE_LAUNCHED: '1' },
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGQUIT'] as const) {
     // From a terminal the whole group gets ^C already; the second one changes nothing.

@@ -10,6 +10,7 @@ import { ConfigError } from './config/error.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
 import { followsReload, type SettingName, settingNames } from './config/settings.ts';
 import { StartFailure, startExit } from './failure.ts';
+import { refit } from './heap-flags.ts';
 import { collectWhenIdle } from './idle-collection.ts';
 import { createLog, type ServerLog } from './log.ts';
 import { notifyManager } from './notify.ts';
@@ -48,6 +49,7 @@ function fileArgument(argv: readonly string[]): string | undefined {
 async function serve(file: string | undefined): Promise<void> {
   let loaded = loadConfig({ file });
   const { config } = loaded;
+  if (config.workers === 1) refit();
   const log = createLog(config['log.level']);
   const check = (given: Loaded): void => {
     for (const { what, ...place } of checkConfig(given)) log.warn(place, what);

@@ -76,6 +76,11 @@ describe('start', () => {
     await server.line('ManageSieve is not served by this version: nothing listens there');
     const ready = await server.line('ready');
     expect(ready.listeners).toHaveLength(8);
+    // What serves has what spares memory. A worker's title hides it.
+    if (workers === '1') {
+      expect(readFileSync(`/proc/${server.pid}/cmdline`, 'utf8')).toContain('\0--max-semi-space-size=4\0');
+      expect(readFileSync(`/proc/${server.pid}/environ`, 'utf8')).toContain('MALLOC_ARENA_MAX=2\0');
+    }
     expect(ready.listeners).toContainEqual({ name: 'imap', host: '127.0.0.1', port: expect.any(Number) as number });
     const accounts = join(folder.path, 'var/demo-accounts.txt');
     expect(statSync(accounts).mode & 0o777).toBe(0o600);
