@@ -110,11 +110,12 @@ function verifyMailbox(
       null,
     );
   }
+  const origins = messages.origins();
   for (const [file, name] of files) {
     const { uid, uidValidity } = parseFileName(name);
     const isOurs = uid !== null && uidValidity === mailbox.uidValidity;
     if (isOurs && (tombstones.has(mailbox.id, uid)?.file ?? null) !== null) continue;
-    if (messages.isOrigin(join(mailbox.folder, file))) continue;
+    if (origins.has(join(mailbox.folder, file))) continue;
     add('file without message', isOurs ? uid : null, file);
   }
   return { count, bytes };

@@ -32,31 +32,42 @@ export type FileRecord = Pick<MessageRecord, 'uid' | 'flags' | 'file' | 'origin'
 const columns = `uid, flags, modseq, internal_date AS internalDate, zone, save_date AS saveDate, size, file_size AS fileSize, dirty,
   content_id AS contentId, file, origin, sent, sent_day AS sentDay`;
 
+/** A message whose content was not read. */
+export type UnreadRecord = Pick<MessageRecord, 'uid' | 'file' | 'origin' | 'fileSize'> & { readonly mailbox: number };
+
+const unreadColumns = 'mailbox_id AS mailbox, uid, file, origin, file_size AS fileSize';
+
 const lists = 'group_concat(uid), group_concat(flags), group_concat(modseq)';
+
+/** Rows that one statement inserts: a third less CPU than one each. */
+const together = 50;
+
+const valuesOf = (mailbox: number, row: MessageRecord): [number, ...(string | number | null)[]] => [
+  mailbox,
+  row.uid,
+  row.flags,
+  row.modseq,
+  row.internalDate,
+  row.saveDate,
+  row.size,
+  row.fileSize,
+  row.dirty,
+  row.contentId,
+  row.file,
+  row.origin,
+  row.sent,
+  row.sentDay,
+  row.zone,
+];
 
 /** Rows of tables `message` and `more_keyword`. */
 export function messageTable(db: Database) {
-  const insert = db.prepare<
-    [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number | null,
-      string,
-      string | null,
-      number | null,
-      number | null,
-      number | null,
-    ]
-  >(`
+  const insert = db.prepare<(string | number | null)[]>(`
     INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin, sent, sent_day, zone)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const insertMany = db.prepare<(string | number | null)[]>(`
+    INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin, sent, sent_day, zone)
+    VALUES ${Array.from({ length: together }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join()}`);
   const get = db.prepare<[number, number], MessageRecord>(`SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid = ?`);
   const flagsOf = db.prepare<[number, number], FlagRecord>('SELECT uid, flags, modseq FROM message WHERE mailbox_id = ? AND uid = ?');
   const range = db.prepare<[number, number, number], MessageRecord>(
@@ -84,7 +95,9 @@ export function messageTable(db: Database) {
   const dirty = db.prepare<[number], FileRecord & { mailbox: number }>(
     'SELECT mailbox_id AS mailbox, uid, flags, file, origin, dirty FROM message INDEXED BY message_dirty WHERE dirty = 1 LIMIT ?',
   );
-  const isOrigin = db.prepare<[string], number>('SELECT 1 FROM message INDEXED BY message_dirty WHERE dirty = 1 AND origin = ?').pluck();
+  const origins = db
+    .prepare<[], string>('SELECT origin FROM message INDEXED BY message_dirty WHERE dirty = 1 AND origin IS NOT NULL')
+    .pluck();
   const highest = db.prepare<[number], number | null>('SELECT max(uid) FROM message WHERE mailbox_id = ?').pluck();
   const setFlags = db.prepare<[number, number, number, number]>(
     'UPDATE message SET flags = ?, modseq = ?, dirty = 1 WHERE mailbox_id = ? AND uid = ?',
@@ -103,9 +116,15 @@ export function messageTable(db: Database) {
   const removeSome = db.prepare<[number, string]>('DELETE FROM message WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))');
   const removeAll = db.prepare<[number]>('DELETE FROM message WHERE mailbox_id = ?');
   const markAllDirty = db.prepare('UPDATE message SET dirty = 1');
-  const unread = db.prepare<[number], { mailbox: number; uid: number }>(
-    'SELECT mailbox_id AS mailbox, uid FROM message INDEXED BY message_unread WHERE content_id IS NULL LIMIT ?',
+  const unread = db.prepare<[number], UnreadRecord>(
+    `SELECT ${unreadColumns} FROM message INDEXED BY message_unread WHERE content_id IS NULL LIMIT ?`,
   );
+  const unreadAmong = db.prepare<[number, string], UnreadRecord>(
+    `SELECT ${unreadColumns} FROM message WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?)) AND content_id IS NULL`,
+  );
+  const isUnread = db
+    .prepare<[number, number], number>('SELECT 1 FROM message WHERE mailbox_id = ? AND uid = ? AND content_id IS NULL')
+    .pluck();
   const anyUnread = db
     .prepare<[number], number>('SELECT 1 FROM message INDEXED BY message_unread WHERE mailbox_id = ? AND content_id IS NULL LIMIT 1')
     .pluck();
@@ -144,23 +163,14 @@ export function messageTable(db: Database) {
 
   return {
     insert(mailbox: number, row: MessageRecord) {
-      const {
-        uid,
-        flags,
-        modseq,
-        internalDate,
-        saveDate,
-        size,
-        fileSize,
-        dirty: behind,
-        contentId,
-        file,
-        origin,
-        sent,
-        sentDay,
-        zone,
-      } = row;
-      insert.run(mailbox, uid, flags, modseq, internalDate, saveDate, size, fileSize, behind, contentId, file, origin, sent, sentDay, zone);
+      insert.run(...valuesOf(mailbox, row));
+    },
+    insertSome(mailbox: number, rows: readonly MessageRecord[]) {
+      let at = 0;
+      for (; at + together <= rows.length; at += together) {
+        insertMany.run(...rows.slice(at, at + together).flatMap((row) => valuesOf(mailbox, row)));
+      }
+      for (; at < rows.length; at++) insert.run(...valuesOf(mailbox, rows[at]!));
     },
     get: (mailbox: number, uid: number): MessageRecord | undefined => get.get(mailbox, uid),
     flags: (mailbox: number, uid: number): FlagRecord | undefined => flagsOf.get(mailbox, uid),
@@ -180,8 +190,8 @@ export function messageTable(db: Database) {
     files: (mailbox: number): FileRecord[] => files.all(mailbox),
     fileOf: (mailbox: number, uid: number): FileRecord | undefined => file.get(mailbox, uid),
     dirty: (limit: number) => dirty.all(limit),
-    /** Whether a file below the Maildir waits there to be moved to another mailbox. */
-    isOrigin: (path: string): boolean => isOrigin.get(path) !== undefined,
+    /** Files, below the Maildir, that wait there to be moved to another mailbox. */
+    origins: (): Set<string> => new Set(origins.all()),
     highestUid: (mailbox: number): number => highest.get(mailbox) ?? 0,
     setFlags: (mailbox: number, uid: number, flags: number, modseq: number) => setFlags.run(flags, modseq, mailbox, uid),
     /** What another program said by renaming the file. */
@@ -206,6 +216,9 @@ export function messageTable(db: Database) {
     markAllDirty: () => markAllDirty.run(),
     /** Messages whose content was not read yet. */
     unread: (limit: number) => unread.all(limit),
+    /** Those of many. @param uids a JSON array */
+    unreadAmong: (mailbox: number, uids: string) => unreadAmong.all(mailbox, uids),
+    isUnread: (mailbox: number, uid: number): boolean => isUnread.get(mailbox, uid) !== undefined,
     hasUnread: (mailbox: number): boolean => anyUnread.get(mailbox) !== undefined,
     setContent: (mailbox: number, uid: number, content: number, { virtualSize, size, sortKeys: { sent, sentDay } }: MessageFacts) =>
       setContent.run(content, virtualSize, size, sent, sentDay, mailbox, uid),

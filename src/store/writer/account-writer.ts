@@ -260,6 +260,11 @@ export class AccountWriter extends AccountTables {
       this.#hasLostLog = false;
     }
     this.#owesLog = true;
+    this.growCache();
+  }
+
+  /** Much is about to be written. */
+  growCache(): void {
     if (this.#hasLargeCache) return;
     setCacheSize(this.db, largeCache);
     this.#hasLargeCache = true;

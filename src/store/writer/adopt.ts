@@ -3,6 +3,7 @@ import { lettered } from '../../mail/flags.ts';
 import { readKeywordFile } from '../files/keyword-file.ts';
 import { baseName, bitsOfLetters, type FileName, splitPath, uniqueName } from '../files/name.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
+import type { MessageRecord } from '../tables/message.ts';
 import { type AccountWriter, BrokenIndex, uidBlock } from './account-writer.ts';
 import { factsOfFile } from './content.ts';
 
@@ -35,10 +36,11 @@ export function adoption(writer: AccountWriter, mailbox: MailboxRecord, unknown:
   const foreign: Found[] = [];
   const ours: (Found & { uid: number })[] = [];
   const taken = new Set<number>();
-  for (const entry of unknown.toSorted(byArrival).reverse()) {
+  const origins = writer.messages.origins();
+  for (const entry of inOrderOfArrival(unknown).reverse()) {
     const { file, parsed } = entry;
     const path = mailbox.folder === '' ? file : `${mailbox.folder}/${file}`;
-    if (writer.messages.isOrigin(path)) continue;
+    if (origins.has(path)) continue;
     const isOurs = parsed.uidValidity === mailbox.uidValidity && parsed.uid !== null && !taken.has(parsed.uid);
     const row = isOurs ? writer.messages.get(mailbox.id, parsed.uid!) : undefined;
     // Looked up it is there, listed it was not: every look would take the file for another new message.
@@ -71,21 +73,31 @@ export function adoptSome(writer: AccountWriter, mailbox: MailboxRecord, files: 
   if (files.done >= all) return true;
   const began = performance.now();
   const modseq = writer.nextModseq();
-  const adopt = adopter(writer, mailbox, modseq, all <= readAtOnce);
+  const learnt = keywordLearner(writer, mailbox);
+  let rows: MessageRecord[] = [];
+  const adopt = (uid: number, file: string, parsed: FileName): void => {
+    learnt(parsed.letters);
+    const row = rowOf(writer, mailbox, uid, modseq, file, parsed, all <= readAtOnce);
+    if (row === null) return;
+    rows.push(row);
+    files.unread ||= all > readAtOnce && row.contentId === null;
+  };
+  if (all > readAtOnce) writer.growCache();
   do {
     const end = Math.min(files.done + step, all);
     for (const { file, parsed, uid } of ours.slice(files.done, end)) {
       // Another process may have been first since the folder was read.
-      if (writer.messages.fileOf(mailbox.id, uid) === undefined && adopt(uid, file, parsed)) files.unread ||= all > readAtOnce;
+      if (writer.messages.fileOf(mailbox.id, uid) === undefined) adopt(uid, file, parsed);
     }
     const some = foreign.slice(Math.max(0, files.done - ours.length), Math.max(0, end - ours.length));
     let uid = some.length === 0 ? 0 : writer.drawUids(writer.mailbox(mailbox.id), some.length, modseq);
     for (const { file, parsed } of some) {
       const target = renamed(writer, mailbox, uid, file, parsed);
       if (target === null) continue;
-      if (adopt(uid, target, parsed)) files.unread ||= all > readAtOnce;
-      uid++;
+      adopt(uid++, target, parsed);
     }
+    writer.messages.insertSome(mailbox.id, rows);
+    rows = [];
     files.done = end;
   } while (files.done < all && performance.now() - began < stretch);
   writer.mailboxes.setModseq(mailbox.id, modseq);
@@ -112,24 +124,11 @@ function renamed(writer: AccountWriter, mailbox: MailboxRecord, uid: number, fil
   return target;
 }
 
-/** @returns what makes a file a message, and says whether its content is still to be read */
-function adopter(
-  writer: AccountWriter,
-  mailbox: MailboxRecord,
-  modseq: number,
-  readNow: boolean,
-): (uid: number, file: string, parsed: FileName) => boolean {
-  const learnt = keywordLearner(writer, mailbox);
-  return (uid, file, parsed) => {
-    learnt(parsed.letters);
-    return addRow(writer, mailbox, uid, modseq, file, parsed, readNow);
-  };
+function inOrderOfArrival(files: readonly Found[]): Found[] {
+  const stamped = files.map((found) => ({ found, seconds: Number.parseInt(found.parsed.unique, 10) || 0 }));
+  stamped.sort((a, b) => a.seconds - b.seconds || (a.found.parsed.unique < b.found.parsed.unique ? -1 : 1));
+  return stamped.map(({ found }) => found);
 }
-
-const byArrival = (a: { parsed: FileName }, b: { parsed: FileName }): number => {
-  const seconds = (name: FileName): number => Number.parseInt(name.unique, 10) || 0;
-  return seconds(a.parsed) - seconds(b.parsed) || (a.parsed.unique < b.parsed.unique ? -1 : 1);
-};
 
 /** Takes names for letters from the folder's keyword file when a file name uses one we do not know. */
 export function keywordLearner(writer: AccountWriter, mailbox: MailboxRecord): (letters: string | null) => void {
@@ -148,7 +147,8 @@ export function keywordLearner(writer: AccountWriter, mailbox: MailboxRecord): (
   };
 }
 
-export function addRow(
+/** A file's row, and its content where that is read now; null where it is no file any more. */
+export function rowOf(
   writer: AccountWriter,
   mailbox: MailboxRecord,
   uid: number,
@@ -156,14 +156,13 @@ export function addRow(
   file: string,
   parsed: FileName,
   readNow: boolean,
-): boolean {
+): MessageRecord | null {
   const path = writer.path(mailbox, file);
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat === undefined || !stat.isFile()) return false;
+  if (stat === undefined || !stat.isFile()) return null;
   const named = parsed.virtualSize !== null && parsed.size === stat.size;
-  const read = readNow || !named ? factsOfFile(path) : null;
-  const contentId = read === null ? null : writer.contents.insert(read.facts, read.header);
-  writer.messages.insert(mailbox.id, {
+  const read = readNow || !named ? factsOfFile(path, stat.size) : null;
+  return {
     uid,
     flags: bitsOfLetters(parsed.letters ?? ''),
     modseq,
@@ -173,11 +172,10 @@ export function addRow(
     size: read?.facts.virtualSize ?? parsed.virtualSize ?? stat.size,
     fileSize: stat.size,
     dirty: 0,
-    contentId,
+    contentId: read === null ? null : writer.contents.insert(read.facts, read.header),
     file,
     origin: null,
     sent: read?.facts.sortKeys.sent ?? null,
     sentDay: read?.facts.sortKeys.sentDay ?? null,
-  });
-  return contentId === null;
+  };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { FactsReader } from '../../mail/mime/facts.ts';
 import type { MessageFacts } from '../../mail/mime/part.ts';
 import { longestHeader } from '../tables/content.ts';
+import type { UnreadRecord } from '../tables/message.ts';
 import type { AccountWriter } from './account-writer.ts';
 
 export interface FileFacts {
@@ -11,8 +12,15 @@ export interface FileFacts {
   readonly header: Uint8Array | null;
 }
 
-/** Reads a stored message; null where it is gone or no plain file. Blocks. */
-export function factsOfFile(path: string): FileFacts | null {
+/** Octets read at a time, into the same memory for each file. */
+const piece = 1 << 16;
+let room: Buffer | null = null;
+
+/**
+ * Reads a stored message; null where it is gone or no plain file. Blocks.
+ * @param size octets that it should have: only a plain file has just so many, so that nobody needs to look what it is
+ */
+export function factsOfFile(path: string, size = -1): FileFacts | null {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -22,27 +30,33 @@ export function factsOfFile(path: string): FileFacts | null {
     throw error;
   }
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) return null;
-    // Just what a small message needs, and one octet more: less than that many read is its end.
-    const room = Math.min(1 << 16, stat.size + 1);
-    const reader = new FactsReader();
-    const start: Uint8Array[] = [];
-    let kept = 0;
-    for (;;) {
-      const chunk = Buffer.allocUnsafeSlow(room);
-      const length = readSync(fd, chunk, 0, room, null);
-      if (length === 0) break;
-      const read = chunk.subarray(0, length);
-      reader.write(read);
-      if (kept < longestHeader) start.push(read);
-      kept += length;
-    }
-    const facts = reader.end();
-    return { facts, header: facts.headerSize <= longestHeader ? Buffer.concat(start).subarray(0, facts.headerSize) : null };
+    return readFacts(fd, size);
   } finally {
     closeSync(fd);
   }
+}
+
+function readFacts(fd: number, size: number): FileFacts | null {
+  room ??= Buffer.allocUnsafeSlow(piece);
+  const next = (): number => readSync(fd, room!, 0, piece, null);
+  let length = size > 0 && size < piece ? next() : 0;
+  const reader = new FactsReader();
+  if (size > 0 && length === size) {
+    reader.write(room.subarray(0, length));
+    const facts = reader.end();
+    return { facts, header: Buffer.from(room.subarray(0, facts.headerSize)) };
+  }
+  if (!fstatSync(fd).isFile()) return null;
+  const start: Buffer[] = [];
+  let kept = 0;
+  for (length ||= next(); length > 0; length = next()) {
+    const read = room.subarray(0, length);
+    reader.write(read);
+    if (kept < longestHeader) start.push(Buffer.from(read));
+    kept += length;
+  }
+  const facts = reader.end();
+  return { facts, header: facts.headerSize <= longestHeader ? Buffer.concat(start).subarray(0, facts.headerSize) : null };
 }
 
 /** Reads contents that were put off, a slice at a time. @returns whether there may be more */
@@ -53,27 +67,27 @@ export function readContents(writer: AccountWriter, limit = 100): boolean {
 
 /** Reads those contents of a mailbox that were put off and are wanted now. */
 export function readWanted(writer: AccountWriter, mailbox: number, uids: Uint32Array): void {
-  const rows: { mailbox: number; uid: number }[] = [];
-  for (const uid of uids) if (writer.messages.get(mailbox, uid)?.contentId === null) rows.push({ mailbox, uid });
+  const rows = writer.messages.unreadAmong(mailbox, JSON.stringify(Array.from(uids)));
   if (rows.length > 0) readThese(writer, rows);
 }
 
 /** @returns how many could be read */
-function readThese(writer: AccountWriter, rows: readonly { readonly mailbox: number; readonly uid: number }[]): number {
-  const found = rows.map(({ mailbox, uid }) => {
-    const row = writer.messages.get(mailbox, uid);
-    const folder = writer.mailboxes.get(mailbox)?.folder;
-    if (row === undefined || folder === undefined) return null;
-    return { mailbox, uid, read: factsOfFile(join(writer.root, row.origin ?? join(folder, row.file))) };
+function readThese(writer: AccountWriter, rows: readonly UnreadRecord[]): number {
+  const folders = new Map<number, string | undefined>();
+  for (const { mailbox } of rows) if (!folders.has(mailbox)) folders.set(mailbox, writer.mailboxes.get(mailbox)?.folder);
+  const found = rows.map(({ mailbox, file, origin, fileSize }) => {
+    const folder = folders.get(mailbox);
+    if (folder === undefined) return null;
+    return factsOfFile(origin === null ? writer.path({ folder }, file) : join(writer.root, origin), fileSize);
   });
   let done = 0;
+  writer.growCache();
   writer.transaction(() => {
-    for (const entry of found) {
-      if (entry === null || entry.read === null) continue;
-      const row = writer.messages.get(entry.mailbox, entry.uid);
-      if (row === undefined || row.contentId !== null) continue;
-      const { facts, header } = entry.read;
-      writer.messages.setContent(entry.mailbox, entry.uid, writer.contents.insert(facts, header), facts);
+    for (const [i, { mailbox, uid }] of rows.entries()) {
+      const read = found[i]!;
+      // Another process may have read it meanwhile, or it went.
+      if (read === null || !writer.messages.isUnread(mailbox, uid)) continue;
+      writer.messages.setContent(mailbox, uid, writer.contents.insert(read.facts, read.header), read.facts);
       done++;
     }
   }, 'NORMAL');

@@ -5,7 +5,7 @@ import { folderStamp, isAtRest, stampTime } from '../files/stamp.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { FileRecord } from '../tables/message.ts';
 import type { AccountWriter } from './account-writer.ts';
-import { addRow, adoption, adoptSome, type Found, keywordLearner } from './adopt.ts';
+import { adoption, adoptSome, type Found, keywordLearner, rowOf } from './adopt.ts';
 import { removeRow } from './flags.ts';
 import { settle } from './settle.ts';
 
@@ -254,7 +254,8 @@ function readAnew(writer: AccountWriter, mailbox: MailboxRecord, strayed: Compar
     writer.log.warn({ mailbox: mailbox.name, uid: row.uid }, `${row.file} is not there, ${file} is: read anew`);
     writer.messages.remove(mailbox.id, row.uid);
     if (before.contentId !== null) writer.contents.remove(before.contentId);
-    addRow(writer, mailbox, row.uid, modseq, file, parsed, true);
+    const anew = rowOf(writer, mailbox, row.uid, modseq, file, parsed, true);
+    if (anew !== null) writer.messages.insert(mailbox.id, anew);
     if (before.dirty === 1) writer.messages.setFlags(mailbox.id, row.uid, before.flags, modseq);
   }
   writer.mailboxes.setModseq(mailbox.id, modseq);
