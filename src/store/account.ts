@@ -193,7 +193,9 @@ export class Account implements AccountStore {
     const view = this.#view(id);
     if (view.isCold) this.#kept.begin(view, this.#reader, id, messages);
     const isFar = view.isCold ? messages > loadOffLoop : modseq > view.highest && this.#hasMany(id, view.highest);
-    if (isFar) view.fill(await this.#call('load', { mailbox: id }));
+    if (!isFar) return;
+    view.fill(await this.#call('load', { mailbox: id }));
+    this.#kept.renew(this.#reader, id, messages);
   }
 
   /** Whether more changed, or went, than the loop should read. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -126,6 +126,23 @@ describe('a mailbox of many messages', () => {
     const fifth = await found();
     expect(fifth.walks).toBe(1);
     expect(fifth.snapshot).toEqual(changed);
+    await store.close();
+  });
+
+  it('is kept as well when it was empty while it was first opened', async () => {
+    const { mail, id } = await open();
+    mail.snapshot(id);
+    for (let n = 0; n < 2100; n++) writeFileSync(join(home, 'Maildir/cur', `${1_700_000_000 + n}.M${n}.host,S=2,W=3:2,`), 'x\n');
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    await mail.refresh(id);
+    const before = look(mail.snapshot(id));
+    expect(before.uids).toHaveLength(2100);
+    vi.advanceTimersByTime(5000);
+    vi.useRealTimers();
+    await store.close();
+    const again = await found();
+    expect(again.walks).toBe(0);
+    expect(again.snapshot).toEqual(before);
     await store.close();
   });
 });

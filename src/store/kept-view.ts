@@ -67,12 +67,28 @@ export class KeptViews {
     const columns = kept === undefined ? null : unpacked(kept.octets);
     if (columns !== null) {
       view.begin(columns, kept!.modseq);
-      if (!reader.messages.hasChanged(id, kept!.modseq, Math.ceil(messages / 10))) return;
+      if (!isOld(reader, id, kept!.modseq, messages)) return;
     }
+    this.#keepSoon(id);
+  }
+
+  /** A store thread had to read much of a mailbox that was open: what is kept of it may be as far behind, or not be there. */
+  renew(reader: Reader, id: number, messages: number): void {
+    if (messages < keptFrom) return;
+    const kept = reader.keptViews.modseq(id);
+    if (kept === undefined || isOld(reader, id, kept, messages)) this.#keepSoon(id);
+  }
+
+  #keepSoon(id: number): void {
     if (this.#timers.has(id)) return;
     const keep = (): void => {
+      this.#timers.delete(id);
       this.#keep(id).catch((error: unknown) => this.#log.debug({ err: error }, 'view not kept'));
     };
     this.#timers.set(id, setTimeout(keep, delay).unref());
   }
 }
+
+/** A tenth has changed since. */
+const isOld = (reader: Reader, id: number, modseq: number, messages: number): boolean =>
+  reader.messages.hasChanged(id, modseq, Math.ceil(messages / 10));
