@@ -1,11 +1,13 @@
-import { createHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { type Histogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 
 /** Share of its time that a loop at rest may be busy. */
 const restful = 0.02;
 /** Milliseconds between two samples. */
-const step = 5;
-/** Milliseconds of which one sample may tell: after a machine that slept. */
-const longest = 60_000;
+const resolution = 10;
+/** The same in nanoseconds, as samples are. */
+const step = resolution * 1e6;
+/** Nanoseconds that one sample may tell of: after a machine that slept. */
+const longest = 60e9;
 
 export interface LoopDelay {
   /** Seconds of the longest turn. */
@@ -17,43 +19,41 @@ export interface LoopDelay {
 }
 
 /**
- * How long clients who come every few milliseconds would have waited: those that came while the loop was held are counted, too, as a
- * timer alone would see one turn of 50 ms among ten of one, where most of the time is spent in it.
+ * What the 99th of a hundred clients waited who came every ten milliseconds, in nanoseconds: of samples, each the time since the one
+ * before. Those that came while the loop was held count, too: a timer alone sees one turn of 50 ms among ten short ones, where most
+ * of the time is spent in it.
  */
-function sampler() {
-  const samples = createHistogram();
-  let timer: NodeJS.Timeout | undefined;
+function waitOf({ percentiles }: Pick<Histogram, 'percentiles'>): number {
+  const clients: (readonly [wait: number, share: number])[] = [];
   let before = 0;
-  const look = (): void => {
-    const now = performance.now();
-    for (let late = Math.min(longest, now - before - step); ; late -= step) {
-      samples.record(Math.max(1, Math.round(late * 1e6)));
-      if (late <= step) break;
-    }
-    before = now;
-  };
-  return {
-    samples,
-    start(): void {
-      before = performance.now();
-      timer = setInterval(look, step).unref();
-    },
-    stop(): void {
-      clearInterval(timer);
-    },
-  };
+  let all = 0;
+  for (const [percentile, sample] of percentiles) {
+    const share = percentile - before;
+    before = percentile;
+    let wait = Math.min(longest, sample) - step;
+    do {
+      clients.push([Math.max(0, wait), share]);
+      all += share;
+      wait -= step;
+    } while (wait > 0);
+  }
+  let worse = 0;
+  for (const [wait, share] of clients.sort(([a], [b]) => b - a)) {
+    worse += share;
+    if (worse >= all / 100) return wait;
+  }
+  return 0;
 }
 
 /**
  * How long the event loop is held, since the last reset. Every turn counts for the longest. The timer of the samples wakes a worker
- * at rest two hundred times a second, so it runs only while the loop has work, to be looked at every `interval` milliseconds.
+ * at rest a hundred times a second, so it runs only while the loop has work, to be looked at every `interval` milliseconds.
  */
 export function watchLoopDelay(interval = 500, quiet = restful): LoopDelay {
   const turns = monitorEventLoopDelay({ samplePerIteration: true });
   turns.enable();
-  const clients = sampler();
-  const { samples } = clients;
-  const percentile = (): number => (samples.count === 0 ? 0 : samples.percentile(99));
+  const samples = monitorEventLoopDelay({ resolution });
+  const percentile = (): number => (samples.count === 0 ? 0 : waitOf(samples));
   let isSampling = false;
   /** Of stretches of work that are over, the worst. */
   let worst = 0;
@@ -64,11 +64,12 @@ export function watchLoopDelay(interval = 500, quiet = restful): LoopDelay {
     before = now;
     if (hasWork === isSampling) return;
     isSampling = hasWork;
-    if (isSampling) clients.start();
+    if (isSampling) samples.enable();
     else {
-      clients.stop();
+      samples.disable();
       worst = Math.max(worst, percentile());
     }
+    // Else the pause would be the first sample.
     samples.reset();
   }, interval).unref();
   return {
@@ -81,7 +82,7 @@ export function watchLoopDelay(interval = 500, quiet = restful): LoopDelay {
     },
     stop() {
       turns.disable();
-      clients.stop();
+      samples.disable();
       clearInterval(looks);
     },
   };
