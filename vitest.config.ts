@@ -1,5 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+// Read by Node when it starts: here, so that the processes that run tests have it for their threads, and programs that tests start.
+process.env.NODE_COMPILE_CACHE = path('node_modules/.cache/compile');
 
 export default defineConfig({
   test: {
@@ -8,8 +14,11 @@ export default defineConfig({
     // Files share a process, and so what they import: half the time of a run was loading the same modules again.
     isolate: false,
     globalSetup: ['test/support/build.ts', 'test/support/temporary.ts'],
-    // The compile cache for the programs that tests start; the zone that dates are written and searched in.
-    env: { TZ: 'UTC', NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compile', import.meta.url)) },
+    // Tests wait for disks, clocks and one another's programs as much as they compute.
+    maxWorkers: availableParallelism() + 1,
+    alias: [{ find: /^.*\/base\/program\.ts$/, replacement: path('test/support/built-program.ts') }],
+    // The zone that dates are written and searched in.
+    env: { TZ: 'UTC' },
     // Bounds against hanging, wide enough for a machine with other work.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -39,11 +39,12 @@ const kind = (work: Promise<unknown>): Promise<string> =>
     (error: { kind: string }) => error.kind,
   );
 
-beforeEach(async () => {
+const stored = await hashPassword('secret', 'SHA512-CRYPT');
+beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'postcote-auth-'));
   directory = openDirectory({ file: join(dir, 'directory.sqlite'), home: '/mail/%d/%n', quota: 0, recipientDelimiter: '+' });
   directory.manage.addDomain('example.com');
-  directory.manage.addUser('ann@example.com', await hashPassword('secret', 'SHA512-CRYPT'));
+  directory.manage.addUser('ann@example.com', stored);
   directory.manage.addUser('bob@example.com', '{PLAIN}secret');
   time = 1_800_000_000_000;
   running = [];

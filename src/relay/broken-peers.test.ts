@@ -16,7 +16,7 @@ import { type Runner, startRunner } from '../queue/runner.ts';
 import { defaultQueueSettings } from '../queue/settings.ts';
 import type { Transport } from '../queue/transport.ts';
 import { SmtpClient } from './client.ts';
-import { defaultRelaySettings, type RelaySettings } from './settings.ts';
+import { defaultRelaySettings, type RelaySettings, type RelayTimeouts } from './settings.ts';
 import { type RelayTransport, relayTransport } from './transport.ts';
 
 /** Peers that misbehave, from the queue's point of view: what waits, until when, what the sender hears, what arrives in the end. */
@@ -80,10 +80,25 @@ afterEach(async () => {
   admin.close();
 });
 
+/** @param ms a bound against hanging, where nothing is to time out */
+const patience = (ms: number): RelayTimeouts => ({
+  connect: ms,
+  greeting: ms,
+  command: ms,
+  dataInitiation: ms,
+  dataBlock: ms,
+  dataDone: ms,
+});
+
 function start(settings: Partial<RelaySettings> = {}): void {
-  const timeouts = { connect: 200, greeting: 200, command: 200, dataInitiation: 200, dataBlock: 200, dataDone: 200 };
   relay = relayTransport(
-    { ...defaultRelaySettings, hostname: 'here.test', transport: { '*': `[127.0.0.1]:${sink.port}` }, timeouts, ...settings },
+    {
+      ...defaultRelaySettings,
+      hostname: 'here.test',
+      transport: { '*': `[127.0.0.1]:${sink.port}` },
+      timeouts: patience(20_000),
+      ...settings,
+    },
     { clock, log: silentLog, dns: createDns({ servers: [] }), sts: null },
   );
 }
@@ -148,7 +163,7 @@ describe('a peer that misbehaves', () => {
     ['silence at DATA', at('DATA', null), /^451 4\.4\.2 .*timed out while sending DATA/, 'talks'],
   ])('%s: the mail waits and arrives once, unheard of', async (_, script, reply, kind) => {
     sink.script = script;
-    start();
+    start(reply.source.includes('timed out') ? { timeouts: patience(400) } : {});
     await send('bob@there.test');
     const { recipients, blocked } = listed();
     expect(recipients).toMatchObject([
@@ -161,6 +176,8 @@ describe('a peer that misbehaves', () => {
     await later(10);
     expect(listed().recipients[0]?.attempts).toBe(1);
     sink.script = {};
+    await relay.close();
+    start();
     await later(6);
     expect(listed().recipients).toEqual([]);
     expect(sink.received).toHaveLength(1);
@@ -264,8 +281,7 @@ describe('a bug that lets a delivery wait for what never comes', () => {
     ['in sending the text', () => vi.spyOn(SmtpClient.prototype, 'write').mockReturnValue(new Promise(() => {}))],
     ['in greeting the peer', () => vi.spyOn(SmtpClient.prototype, 'hello').mockReturnValue(new Promise(() => {}))],
   ])('%s: the message waits, its connection is closed, the next one goes out', async (_, plant) => {
-    const timeouts = { connect: 1e4, greeting: 1e4, command: 1e4, dataInitiation: 1e4, dataBlock: 1e4, dataDone: 1e4 };
-    start({ timeouts });
+    start({ timeouts: patience(10_000) });
     await runner.idle();
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const planted = plant();
@@ -296,28 +312,29 @@ describe('a bug that lets a delivery wait for what never comes', () => {
 });
 
 describe('STARTTLS that does not work', () => {
-  const cases: [string, () => SinkScript][] = [
+  const cases: [string, () => SinkScript, Partial<RelaySettings>?][] = [
     ['refused', () => at('STARTTLS', '454 4.7.0 TLS not available', tls())],
     ['refused for good', () => at('STARTTLS', '501 5.5.4 No', tls())],
     [
-      'garbage in place of a handshake',
+      'nothing in place of a handshake',
       () => ({ extensions: ['PIPELINING', 'STARTTLS'], on: (verb) => (verb === 'STARTTLS' ? '220 go' : undefined) }),
+      { timeouts: patience(1000) },
     ],
     ['a reset', () => at('STARTTLS', 'reset', tls())],
     ['octets before the handshake', () => at('STARTTLS', '220 go\r\n250-injected', tls())],
   ];
 
-  it.each(cases)('%s: where it is not asked for, the mail goes out in the clear', async (_, script) => {
+  it.each(cases)('%s: where it is not asked for, the mail goes out in the clear', async (_, script, settings) => {
     sink.script = script();
-    start();
+    start(settings);
     await send('bob@there.test');
     expect(sink.received.map(({ secure }) => secure)).toEqual([false]);
     expect(listed().recipients).toEqual([]);
   });
 
-  it.each(cases)('%s: where it is, the mail waits and never goes in the clear', async (_, script) => {
+  it.each(cases)('%s: where it is, the mail waits and never goes in the clear', async (_, script, settings) => {
     sink.script = script();
-    start({ tlsPolicy: { 'there.test': 'encrypt' } });
+    start({ ...settings, tlsPolicy: { 'there.test': 'encrypt' } });
     await send('bob@there.test');
     expect(sink.received).toHaveLength(0);
     expect(listed().recipients).toMatchObject([{ state: 'waiting', attempts: 1 }]);

@@ -156,7 +156,10 @@ export async function killRounds(options: KillOptions): Promise<KillReport> {
   };
 
   for (let round = 0; round < options.rounds; round++) {
+    const before = acknowledged.size;
     await sleep(options.load);
+    // A kill with nothing acknowledged before it shows nothing.
+    for (const end = Date.now() + 30_000; acknowledged.size === before && Date.now() < end; ) await sleep(10);
     const killed = Date.now();
     const workers = children(server.pid);
     if (round % 2 === 0 && workers.length > 0) {

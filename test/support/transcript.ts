@@ -113,7 +113,7 @@ export function layOutMessages(messages: readonly string[], home: string): void 
 export interface Place {
   readonly port: (name: ListenerName) => number;
   readonly listener: ListenerName;
-  /** Milliseconds. */
+  /** Milliseconds; a bound against hanging. */
   readonly patience?: number;
   /** Makes the n-th connection, counted from 0. */
   readonly open?: (port: number, n: number) => Socket | Promise<Socket>;
@@ -124,7 +124,7 @@ const connectTo = (port: number): Socket => connect({ port, host: '127.0.0.1', a
 /** Holds the dialogue. @throws Error with the line and what came instead */
 export async function runTranscript(
   { uses, steps }: Transcript,
-  { port, listener, patience = 5_000, open = connectTo }: Place,
+  { port, listener, patience = 20_000, open = connectTo }: Place,
 ): Promise<void> {
   const clients = new Map<string, Client>();
   const captured = new Map<string, string>();
