@@ -117,10 +117,12 @@ export function* fetchRows(
         const record = source.messages.get(id, uid);
         return record === undefined ? null : rowOf(record);
       };
-      if (together && isDense(uids, from, to)) {
-        return blockRows(source.blocks.range(octets, id, uids[from]!, uids[to - 1]!), uids, from, to, more, one);
-      }
-      return records(source, id, uids, from, to).map(rowOf);
+      const rows =
+        together && isDense(uids, from, to)
+          ? blockRows(source.blocks.range(octets, id, uids[from]!, uids[to - 1]!), uids, from, to, more, one)
+          : records(source, id, uids, from, to).map(rowOf);
+      if (rows.length < to - from) source.missed(id, uids, from, to, rows);
+      return rows;
     });
   }
 }

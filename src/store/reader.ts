@@ -48,10 +48,18 @@ export class Reader extends AccountTables {
     return statSync(this.#file, { throwIfNoEntry: false })?.ino === this.#inode;
   }
 
-  /** The index counts other messages than it lists: a store thread is to look through it, once. */
+  /** The index may be damaged: a store thread is to look through it, once. */
   doubt(): void {
     this.#isDoubted = true;
     this.#damaged(0);
+  }
+
+  /** Messages that somebody knows of and that have no row: they went, or the index hides them. */
+  missed(id: number, uids: ArrayLike<number>, from: number, to: number, rows: readonly { readonly uid: number }[]): void {
+    if (this.#isDoubted) return;
+    const there = new Set(rows.map(({ uid }) => uid));
+    const wanted = Array.from({ length: to - from }, (_, i) => uids[from + i]!);
+    if (wanted.some((uid) => !there.has(uid) && this.tombstones.has(id, uid) === undefined)) this.doubt();
   }
 
   get isDoubted(): boolean {

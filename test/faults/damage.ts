@@ -9,6 +9,7 @@ import SQLite from 'better-sqlite3';
 import { silentLog } from '../../src/base/log.ts';
 import { stagedBytes } from '../../src/base/staging.ts';
 import { Fault } from '../../src/mail/fault.ts';
+import { flagBits } from '../../src/mail/flags.ts';
 import type { AccountId, Uid } from '../../src/mail/numbers.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { storeDefaults } from '../../src/store/settings.ts';
@@ -20,34 +21,44 @@ let accounts = 0;
 const open = (store: MailStore, home: string): Promise<AccountStore> =>
   store.open({ id: ++accounts as AccountId, address: `d${accounts}@example.com`, home, quota: 0 });
 
-/** UID to text; anything that cannot be read is left out. */
-async function contents(mail: AccountStore): Promise<Map<number, string>> {
+/** By UID: texts as they are on the disk, and headers as the index has them. What cannot be read is left out. */
+async function contents(mail: AccountStore): Promise<{ texts: Map<number, string>; headers: Map<number, string> }> {
   const { id } = mail.find('INBOX')!;
   await mail.refresh(id);
-  const found = new Map<number, string>();
-  for (const uid of mail.snapshot(id).uids) {
+  const texts = new Map<number, string>();
+  const { uids } = mail.snapshot(id);
+  if (uids.some((uid, at) => at > 0 && uid <= uids[at - 1]!)) throw new Error(`UIDs not in order: ${uids.join()}`);
+  const rows = [...mail.fetch(id, uids, ['header'])].flat();
+  const headers = new Map(rows.map(({ uid, header }) => [uid as number, header?.toString() ?? '']));
+  for (const uid of uids) {
     try {
       const file = await mail.openMessage(id, uid as Uid);
-      found.set(uid, file.readSync(0, file.size).toString());
+      texts.set(uid, file.readSync(0, file.size).toString());
       file.close();
     } catch (error) {
       // One row that leads nowhere; the rest must be served.
       if (!(error instanceof Fault) || error.kind !== 'expunged') throw error;
     }
   }
-  return found;
+  return { texts, headers };
 }
 
-async function fill(store: MailStore, home: string, count: number): Promise<{ uids: Map<number, string>; validity: number }> {
+/** No two messages of a home have the same text. @param first number of the first one */
+async function fill(
+  store: MailStore,
+  home: string,
+  count: number,
+  first = 0,
+): Promise<{ uids: Map<number, string>; validity: number; id: number }> {
   const mail = await open(store, home);
   const uids = new Map<number, string>();
+  const texts = Array.from({ length: count }, (_, n) => text(first + n));
   const done = await Promise.all(
-    Array.from({ length: count }, (_, n) =>
-      mail.append('INBOX', [{ message: stagedBytes(Buffer.from(text(n))), flags: n % 3 === 0 ? ['\\Seen'] : [] }]),
-    ),
+    texts.map((body, n) => mail.append('INBOX', [{ message: stagedBytes(Buffer.from(body)), flags: n % 3 === 0 ? ['\\Seen'] : [] }])),
   );
-  for (const [n, [one]] of done.entries()) uids.set(one!.uid, text(n));
-  return { uids, validity: mail.status(mail.find('INBOX')!.id).uidValidity };
+  for (const [n, [one]] of done.entries()) uids.set(one!.uid, texts[n]!);
+  const { id } = mail.find('INBOX')!;
+  return { uids, validity: mail.status(id).uidValidity, id };
 }
 
 const onDisk = (home: string, body: string): boolean =>
@@ -65,9 +76,20 @@ function mutate(path: string, random: () => number): void {
   const at = Math.floor(random() * bytes.length);
   const kind = Math.floor(random() * 5);
   if (kind === 0) for (let i = 0; i < 8; i++) bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
-  if (kind === 1) bytes.fill(0, at & ~4095, (at & ~4095) + 4096);
+  if (kind === 1) bytes.fill(0, at & ~4095, Math.min((at & ~4095) + 4096, bytes.length));
   if (kind === 3) rmSync(path);
   else writeFileSync(path, kind === 2 ? bytes.subarray(0, at) : kind === 4 ? Buffer.concat([bytes, bytes.subarray(0, 5000)]) : bytes);
+}
+
+const flag = { op: 'add', flags: ['\\Flagged'] } as const;
+
+const flaggedIn = (mail: AccountStore): number =>
+  mail.snapshot(mail.find('INBOX')!.id).flags.filter((bits) => (bits & flagBits['\\Flagged']) !== 0).length;
+
+/** Another index shows a second after it took the place of one. */
+async function soon(isSo: () => boolean): Promise<boolean> {
+  for (let tries = 0; tries < 5 && !isSo(); tries++) await sleep(400);
+  return isSo();
 }
 
 interface Verdict {
@@ -75,12 +97,22 @@ interface Verdict {
   foreignBytes: number;
   newUid: number;
   unreadable: number;
+  flagsLost: number;
   uidsReused: number;
   uidValidityChanged: number;
   notServed: number;
 }
 
-const none = (): Verdict => ({ lost: 0, foreignBytes: 0, newUid: 0, unreadable: 0, uidsReused: 0, uidValidityChanged: 0, notServed: 0 });
+const none = (): Verdict => ({
+  lost: 0,
+  foreignBytes: 0,
+  newUid: 0,
+  unreadable: 0,
+  flagsLost: 0,
+  uidsReused: 0,
+  uidValidityChanged: 0,
+  notServed: 0,
+});
 const all = Object.keys(none());
 
 /** Opens an account as clients do, who ask again where they were told to, and holds what is there against what there was. */
@@ -90,6 +122,7 @@ async function judge(
   uids: ReadonlyMap<number, string>,
   validity: number,
   verdict: Verdict,
+  { exact = false, flagFirst = false } = {},
 ): Promise<string[]> {
   const notes: string[] = [];
   const wrong = (name: keyof Verdict, text: string): void => {
@@ -98,12 +131,16 @@ async function judge(
   };
   try {
     let mail: AccountStore | undefined;
-    let found: Map<number, string> | undefined;
+    let flagged = false;
+    let found: Awaited<ReturnType<typeof contents>> | undefined;
     for (let attempt = 0; attempt < 6 && found === undefined; attempt++) {
       try {
         mail = await open(store, home);
+        // Only what was answered with its row is promised.
+        if (flagFirst && !flagged)
+          flagged = (await mail.store(mail.find('INBOX')!.id, [...uids.keys()], flag)).rows.uids.length === uids.size;
         found = await contents(mail);
-        if (found.size < uids.size && attempt < 5) {
+        if (Math.min(found.texts.size, found.headers.size) < uids.size && attempt < 5) {
           await sleep(700);
           found = undefined;
         }
@@ -114,16 +151,20 @@ async function judge(
       }
     }
     for (const [uid, body] of uids) {
-      const got = found!.get(uid);
+      const got = found!.texts.get(uid);
+      const header = found!.headers.get(uid);
       if (got === undefined) {
-        if ([...found!.values()].includes(body)) wrong('newUid', `${uid}`);
+        if ([...found!.texts.values()].includes(body)) wrong('newUid', `${uid}`);
         else if (onDisk(home, body)) wrong('unreadable', `${uid}`);
         else wrong('lost', `${uid}`);
-      } else if (got !== body) wrong('foreignBytes', `${uid}`);
+      } else if (got !== body || (exact && header !== undefined && !body.startsWith(header)))
+        wrong('foreignBytes', `${uid}: ${JSON.stringify(got.slice(0, 30))}, ${header}`);
+      else if (header === undefined) wrong('unreadable', `${uid} is not listed`);
     }
     const { id } = mail!.find('INBOX')!;
+    if (flagFirst && !(await soon(() => flaggedIn(mail!) === uids.size))) wrong('flagsLost', `${uids.size - flaggedIn(mail!)}`);
     if (mail!.status(id).uidValidity !== validity) wrong('uidValidityChanged', `${mail!.status(id).uidValidity}`);
-    const [done] = await mail!.append('INBOX', [{ message: stagedBytes(Buffer.from(text(1))), flags: [] }]);
+    const [done] = await mail!.append('INBOX', [{ message: stagedBytes(Buffer.from(text(900))), flags: [] }]);
     if (uids.has(done!.uid)) wrong('uidsReused', `${done!.uid}`);
   } catch (error) {
     wrong('notServed', String((error as Error).stack));
@@ -140,16 +181,27 @@ async function models(dir: string, count: number) {
   const half = await fill(store, closed, count / 2);
   // Between two times of the same account: the three files of the index may come from either.
   cpSync(closed, join(dir, 'before'), { recursive: true, preserveTimestamps: true });
-  const rest = await fill(store, closed, count / 2);
+  const rest = await fill(store, closed, count / 2, count / 2);
   cpSync(closed, running, { recursive: true, preserveTimestamps: true });
   await store.close();
-  return { closed, running, before: join(dir, 'before'), uids: new Map([...half.uids, ...rest.uids]), validity: half.validity };
+  return {
+    closed,
+    running,
+    before: join(dir, 'before'),
+    uids: new Map([...half.uids, ...rest.uids]),
+    validity: half.validity,
+    id: half.id,
+  };
 }
 
 type Model = Awaited<ReturnType<typeof models>>;
 
-/** `cases` accounts, each spoilt by `spoil`, some at a time. */
-async function spoilt(name: string, cases: number, spoil: (n: number, home: string, model: Model) => void): Promise<string> {
+/**
+ * `cases` accounts, each spoilt by `spoil`, some at a time.
+ *
+ * @param exact octets that the index keeps of messages are not changed: those must be right, too
+ */
+async function spoilt(name: string, cases: number, spoil: (n: number, home: string, model: Model) => void, exact = false): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'postcote-damage-'));
   const model = await models(dir, 60);
   const verdict = none();
@@ -162,10 +214,10 @@ async function spoilt(name: string, cases: number, spoil: (n: number, home: stri
       const home = join(dir, `${name}${n}`);
       cpSync(n % 2 === 0 ? model.running : model.closed, home, { recursive: true, preserveTimestamps: true });
       spoil(n, home, model);
-      notes.push(...(await judge(store, home, model.uids, model.validity, verdict)));
+      notes.push(...(await judge(store, home, model.uids, model.validity, verdict, { exact, flagFirst: exact && n % 4 > 1 })));
     }
   };
-  await Promise.all(Array.from({ length: 6 }, work));
+  await Promise.all(Array.from({ length: 12 }, work));
   await store.close();
   try {
     const line = figures({ [name]: cases, ...verdict }, all);
@@ -238,6 +290,31 @@ export function quietDamage(changes = quiet): Promise<string> {
   });
 }
 
+/**
+ * An octet of the mailbox's number in one row, or in one entry of an index of the rows, where the file has them: SQLite then looks for
+ * it, and for those behind it, elsewhere. Once the server is closed, so that nothing is in the WAL.
+ */
+export function hiddenRows(cases: number, seed = 11): Promise<string> {
+  const random = seeded(seed);
+  const spoil = (_: number, home: string, { closed, id }: Model): void => {
+    for (const file of files) rmSync(join(home, file), { force: true });
+    const bytes = readFileSync(join(closed, files[0]!));
+    const places = placesOf(bytes, id);
+    bytes[places[Math.floor(random() * places.length)]! + Math.floor(random() * 6)]! ^= 1 << Math.floor(random() * 8);
+    writeFileSync(join(home, files[0]!), bytes);
+  };
+  return spoilt('hidden', cases, spoil, true);
+}
+
+/** Where the octets of a number of six octets begin. */
+function placesOf(bytes: Buffer, number: number): number[] {
+  const wanted = Buffer.alloc(6);
+  wanted.writeUIntBE(number, 0, 6);
+  const places: number[] = [];
+  for (let at = bytes.indexOf(wanted); at !== -1; at = bytes.indexOf(wanted, at + 1)) places.push(at);
+  return places;
+}
+
 /** The three files of the index from two different times, and some of them missing. */
 async function mixed(): Promise<string> {
   return spoilt('mixes', 54, (n, home, { before, running, closed }) => {
@@ -260,7 +337,7 @@ async function older(): Promise<string> {
   await store.close();
   cpSync(join(home, 'postcote.sqlite'), join(dir, 'backup.sqlite'));
   store = start();
-  for (const [uid, body] of (await fill(store, home, 30)).uids) uids.set(uid, body);
+  for (const [uid, body] of (await fill(store, home, 30, 30)).uids) uids.set(uid, body);
   await store.close();
   for (const file of files) rmSync(join(home, file), { force: true });
   cpSync(join(dir, 'backup.sqlite'), join(home, 'postcote.sqlite'));
@@ -286,7 +363,7 @@ async function older(): Promise<string> {
   writeFileSync(join(root, 'new/1.closed.host'), 'Subject: closed\n\nx\n', { mode: 0 });
 
   store = start();
-  const found = await contents(await open(store, home));
+  const { texts: found } = await contents(await open(store, home));
   const mail = await open(store, home);
   let [lost, changed, leaked] = [0, 0, 0];
   for (const [uid, body] of uids) {
@@ -309,6 +386,7 @@ async function older(): Promise<string> {
 export const damageTests: readonly FaultTest[] = [
   { name: 'index-damaged', run: ({ long, rounds = long ? 2000 : 200 }) => damage(rounds, rounds) },
   { name: 'index-rows-wrong', run: () => quietDamage() },
+  { name: 'index-rows-hidden', run: ({ long, rounds = long ? 120 : 24, seed }) => hiddenRows(rounds, seed) },
   { name: 'index-of-mixed-times', run: mixed },
   { name: 'index-older-and-junk', run: older },
 ];

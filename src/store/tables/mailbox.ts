@@ -33,12 +33,12 @@ const columns = `id, name, folder, object_id AS objectId, uid_validity AS uidVal
 /** 48 bits: the same mailbox has the same number in an index made anew, so that sessions never meet another one under theirs. */
 const idOf = (objectId: string): number => Number.parseInt(hash('sha1', objectId).slice(0, 12), 16);
 
-/** Rows of table `mailbox` and of `keyword`. */
+/** Rows of table `mailbox` and of `keyword`. Of ranges of one, see `messageTable`. */
 export function mailboxTable(db: Database) {
   const all = db.prepare<[], MailboxRecord>(`SELECT ${columns} FROM mailbox ORDER BY name`);
   const byId = db.prepare<[number], MailboxRecord>(`SELECT ${columns} FROM mailbox WHERE id = ?`);
-  const byName = db.prepare<[string], MailboxRecord>(`SELECT ${columns} FROM mailbox WHERE name = ?`);
-  const byFolder = db.prepare<[string], MailboxRecord>(`SELECT ${columns} FROM mailbox WHERE folder = ?`);
+  const byName = db.prepare<[string, string], MailboxRecord>(`SELECT ${columns} FROM mailbox WHERE name BETWEEN ? AND ?`);
+  const byFolder = db.prepare<[string, string], MailboxRecord>(`SELECT ${columns} FROM mailbox WHERE folder BETWEEN ? AND ?`);
   const modseq = db.prepare<[number], number>('SELECT modseq FROM mailbox WHERE id = ?').pluck();
   const insert = db.prepare<[number, string, string, string, number, number, number, number, string | null, number]>(`
     INSERT INTO mailbox (id, name, folder, object_id, uid_validity, uid_next, uid_reserved, modseq, special_use, tombstone_floor)
@@ -59,15 +59,17 @@ export function mailboxTable(db: Database) {
   const rename = db.prepare<[string, string, number]>('UPDATE mailbox SET name = ?, folder = ? WHERE id = ?');
   const remove = db.prepare<[number]>('DELETE FROM mailbox WHERE id = ?');
   // QUIRK: with a value to be bound beside ORDER BY, SQLite prepares the statement anew at each use (3.5x with ENABLE_STAT4, 2026-11).
-  const keywords = db.prepare<[number], { letter: number; name: string }>('SELECT letter, name FROM keyword WHERE mailbox_id = ?');
+  const keywords = db.prepare<[number, number], { letter: number; name: string }>(
+    'SELECT letter, name FROM keyword WHERE mailbox_id BETWEEN ? AND ?',
+  );
   const addKeyword = db.prepare<[number, number, string]>('INSERT OR IGNORE INTO keyword (mailbox_id, letter, name) VALUES (?, ?, ?)');
   const removeKeywords = db.prepare<[number]>('DELETE FROM keyword WHERE mailbox_id = ?');
 
   return {
     all: (): MailboxRecord[] => all.all(),
     get: (id: number): MailboxRecord | undefined => byId.get(id),
-    find: (name: string): MailboxRecord | undefined => byName.get(name),
-    findFolder: (folder: string): MailboxRecord | undefined => byFolder.get(folder),
+    find: (name: string): MailboxRecord | undefined => byName.get(name, name),
+    findFolder: (folder: string): MailboxRecord | undefined => byFolder.get(folder, folder),
     modseq: (id: number): number | undefined => modseq.get(id),
     insert(
       row: Pick<MailboxRecord, 'name' | 'folder' | 'objectId' | 'uidValidity' | 'uidNext' | 'uidReserved' | 'modseq' | 'specialUse'>,
@@ -94,7 +96,7 @@ export function mailboxTable(db: Database) {
     /** Names by letter; '' where a letter has none. */
     keywords(id: number): string[] {
       const names: string[] = [];
-      for (const { letter, name } of keywords.all(id).sort((a, b) => a.letter - b.letter)) {
+      for (const { letter, name } of keywords.all(id, id).sort((a, b) => a.letter - b.letter)) {
         while (names.length < letter) names.push('');
         names.push(name);
       }

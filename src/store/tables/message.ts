@@ -60,7 +60,12 @@ const valuesOf = (mailbox: number, row: MessageRecord): [number, ...(string | nu
   row.zone,
 ];
 
-/** Rows of tables `message` and `more_keyword`. */
+/**
+ * Rows of tables `message` and `more_keyword`.
+ *
+ * Who asks for one row asks for a range of one: what SQLite finds by a whole key it does not compare with that key again, so that in a
+ * damaged page, whose order is broken, it takes another row for it. The end of a range it does compare.
+ */
 export function messageTable(db: Database) {
   const insert = db.prepare<(string | number | null)[]>(`
     INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin, sent, sent_day, zone)
@@ -68,8 +73,9 @@ export function messageTable(db: Database) {
   const insertMany = db.prepare<(string | number | null)[]>(`
     INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin, sent, sent_day, zone)
     VALUES ${Array.from({ length: together }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join()}`);
-  const get = db.prepare<[number, number], MessageRecord>(`SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid = ?`);
-  const flagsOf = db.prepare<[number, number], FlagRecord>('SELECT uid, flags, modseq FROM message WHERE mailbox_id = ? AND uid = ?');
+  const one = 'mailbox_id = ? AND uid BETWEEN ? AND ?';
+  const get = db.prepare<[number, number, number], MessageRecord>(`SELECT ${columns} FROM message WHERE ${one}`);
+  const flagsOf = db.prepare<[number, number, number], FlagRecord>(`SELECT uid, flags, modseq FROM message WHERE ${one}`);
   const range = db.prepare<[number, number, number], MessageRecord>(
     `SELECT ${columns} FROM message WHERE mailbox_id = ? AND uid BETWEEN ? AND ? ORDER BY uid`,
   );
@@ -89,9 +95,7 @@ export function messageTable(db: Database) {
     .pluck();
   const countFrom = db.prepare<[number, number], number>('SELECT count(*) FROM message WHERE mailbox_id = ? AND uid >= ?').pluck();
   const files = db.prepare<[number], FileRecord>('SELECT uid, flags, file, origin, dirty FROM message WHERE mailbox_id = ?');
-  const file = db.prepare<[number, number], FileRecord>(
-    'SELECT uid, flags, file, origin, dirty FROM message WHERE mailbox_id = ? AND uid = ?',
-  );
+  const file = db.prepare<[number, number, number], FileRecord>(`SELECT uid, flags, file, origin, dirty FROM message WHERE ${one}`);
   const dirty = db.prepare<[number], FileRecord & { mailbox: number }>(
     'SELECT mailbox_id AS mailbox, uid, flags, file, origin, dirty FROM message INDEXED BY message_dirty WHERE dirty = 1 LIMIT ?',
   );
@@ -110,9 +114,9 @@ export function messageTable(db: Database) {
   );
   const clean = db.prepare<[number, number]>('UPDATE message SET dirty = 0 WHERE mailbox_id = ? AND uid = ?');
   const remove = db.prepare<[number, number]>('DELETE FROM message WHERE mailbox_id = ? AND uid = ?');
-  const some = db.prepare<[number, string], FileRecord>(
-    'SELECT uid, flags, file, origin, dirty FROM message WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?)) ORDER BY uid',
-  );
+  const some = db.prepare<[string, number], FileRecord>(`
+    SELECT m.uid, m.flags, m.file, m.origin, m.dirty FROM json_each(?) AS wanted CROSS JOIN message AS m
+     WHERE m.mailbox_id = ? AND m.uid = wanted.value AND m.uid + 0 = wanted.value`);
   const removeSome = db.prepare<[number, string]>('DELETE FROM message WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))');
   const removeAll = db.prepare<[number]>('DELETE FROM message WHERE mailbox_id = ?');
   const markAllDirty = db.prepare('UPDATE message SET dirty = 1');
@@ -122,9 +126,7 @@ export function messageTable(db: Database) {
   const unreadAmong = db.prepare<[number, string], UnreadRecord>(
     `SELECT ${unreadColumns} FROM message WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?)) AND content_id IS NULL`,
   );
-  const isUnread = db
-    .prepare<[number, number], number>('SELECT 1 FROM message WHERE mailbox_id = ? AND uid = ? AND content_id IS NULL')
-    .pluck();
+  const isUnread = db.prepare<[number, number, number], number>(`SELECT content_id IS NULL FROM message WHERE ${one}`).pluck();
   const anyUnread = db
     .prepare<[number], number>('SELECT 1 FROM message INDEXED BY message_unread WHERE mailbox_id = ? AND content_id IS NULL LIMIT 1')
     .pluck();
@@ -137,8 +139,8 @@ export function messageTable(db: Database) {
        WHERE mailbox_id = ? AND uid > ? ORDER BY uid LIMIT ?`)
     .raw();
   const sortKeys = db
-    .prepare<[number, number], string>(
-      'SELECT c.sort_keys FROM message AS m CROSS JOIN content AS c ON c.id = m.content_id WHERE m.mailbox_id = ? AND m.uid = ?',
+    .prepare<[number, number, number], string>(
+      `SELECT c.sort_keys FROM message AS m CROSS JOIN content AS c ON c.id = m.content_id WHERE ${one}`,
     )
     .pluck();
   const sortKeysBetween = db
@@ -151,8 +153,10 @@ export function messageTable(db: Database) {
     SELECT m.uid FROM message AS m LEFT JOIN content AS c ON c.id = m.content_id
      WHERE m.content_id IS NOT NULL
        AND (c.id IS NULL OR json_extract(c.sort_keys, '$.sent') IS NOT m.sent OR json_extract(c.structure, '$.end') > m.file_size) LIMIT 1`);
-  const more = db.prepare<[number], { uid: number; names: string }>('SELECT uid, names FROM more_keyword WHERE mailbox_id = ?');
-  const moreOf = db.prepare<[number, number], string>('SELECT names FROM more_keyword WHERE mailbox_id = ? AND uid = ?').pluck();
+  const more = db.prepare<[number, number], { uid: number; names: string }>(
+    'SELECT uid, names FROM more_keyword WHERE mailbox_id BETWEEN ? AND ?',
+  );
+  const moreOf = db.prepare<[number, number, number], string>(`SELECT names FROM more_keyword WHERE ${one}`).pluck();
   const anyMore = db.prepare<[number], number>('SELECT 1 FROM more_keyword WHERE mailbox_id = ? LIMIT 1').pluck();
   const putMore = db.prepare<[number, number, string]>('INSERT OR REPLACE INTO more_keyword (mailbox_id, uid, names) VALUES (?, ?, ?)');
   const removeMore = db.prepare<[number, number]>('DELETE FROM more_keyword WHERE mailbox_id = ? AND uid = ?');
@@ -172,8 +176,8 @@ export function messageTable(db: Database) {
       }
       for (; at < rows.length; at++) insert.run(...valuesOf(mailbox, rows[at]!));
     },
-    get: (mailbox: number, uid: number): MessageRecord | undefined => get.get(mailbox, uid),
-    flags: (mailbox: number, uid: number): FlagRecord | undefined => flagsOf.get(mailbox, uid),
+    get: (mailbox: number, uid: number): MessageRecord | undefined => get.get(mailbox, uid, uid),
+    flags: (mailbox: number, uid: number): FlagRecord | undefined => flagsOf.get(mailbox, uid, uid),
     range: (mailbox: number, from: number, to: number): MessageRecord[] => range.all(mailbox, from, to),
     /**
      * Uid, flags, modseq of all, in no order: walks an index that holds just these. As lists, which come over from SQLite
@@ -188,7 +192,7 @@ export function messageTable(db: Database) {
     hasChanged: (mailbox: number, modseq: number, more: number): boolean => nthChanged.get(mailbox, modseq, more) !== undefined,
     countFrom: (mailbox: number, uid: number): number => countFrom.get(mailbox, uid)!,
     files: (mailbox: number): FileRecord[] => files.all(mailbox),
-    fileOf: (mailbox: number, uid: number): FileRecord | undefined => file.get(mailbox, uid),
+    fileOf: (mailbox: number, uid: number): FileRecord | undefined => file.get(mailbox, uid, uid),
     dirty: (limit: number) => dirty.all(limit),
     /** Files, below the Maildir, that wait there to be moved to another mailbox. */
     origins: (): Set<string> => new Set(origins.all()),
@@ -199,8 +203,8 @@ export function messageTable(db: Database) {
       adoptFlags.run(flags, modseq, file, mailbox, uid),
     setFile: (mailbox: number, uid: number, file: string, behind: boolean) => setFile.run(file, behind ? 1 : 0, mailbox, uid),
     clean: (mailbox: number, uid: number) => clean.run(mailbox, uid),
-    /** Those of many that exist, in UID order. @param uids a JSON array */
-    some: (mailbox: number, uids: string): FileRecord[] => some.all(mailbox, uids),
+    /** Those of many that exist, in their order. @param uids a JSON array */
+    some: (mailbox: number, uids: string): FileRecord[] => some.all(uids, mailbox),
     /** @param uids a JSON array */
     removeSome(mailbox: number, uids: string) {
       removeSome.run(mailbox, uids);
@@ -218,24 +222,24 @@ export function messageTable(db: Database) {
     unread: (limit: number) => unread.all(limit),
     /** Those of many. @param uids a JSON array */
     unreadAmong: (mailbox: number, uids: string) => unreadAmong.all(mailbox, uids),
-    isUnread: (mailbox: number, uid: number): boolean => isUnread.get(mailbox, uid) !== undefined,
+    isUnread: (mailbox: number, uid: number): boolean => isUnread.get(mailbox, uid, uid) === 1,
     hasUnread: (mailbox: number): boolean => anyUnread.get(mailbox) !== undefined,
     setContent: (mailbox: number, uid: number, content: number, { virtualSize, size, sortKeys: { sent, sentDay } }: MessageFacts) =>
       setContent.run(content, virtualSize, size, sent, sentDay, mailbox, uid),
     /** What messages after a UID are sorted by, in UID order. */
     keys: (mailbox: number, after: number, limit: number): KeyRecord[] => keys.all(mailbox, after, limit),
     /** JSON of a message's text keys; none where it is gone or was not read. */
-    sortKeys: (mailbox: number, uid: number): string | undefined => sortKeys.get(mailbox, uid),
+    sortKeys: (mailbox: number, uid: number): string | undefined => sortKeys.get(mailbox, uid, uid),
     /** The same of many next to each other: two lists with commas between, null where there is none. */
     sortKeysBetween: (mailbox: number, from: number, to: number) => sortKeysBetween.get(mailbox, from, to)!,
     /** A message whose content is missing or cannot be its own. */
     swapped: () => swapped.get(),
     hasMoreKeywords: (mailbox: number): boolean => anyMore.get(mailbox) !== undefined,
     moreKeywords(mailbox: number): Map<number, readonly string[]> {
-      return new Map(more.all(mailbox).map(({ uid, names }) => [uid, JSON.parse(names) as string[]]));
+      return new Map(more.all(mailbox, mailbox).map(({ uid, names }) => [uid, JSON.parse(names) as string[]]));
     },
     moreKeywordsOf(mailbox: number, uid: number): readonly string[] {
-      const names = moreOf.get(mailbox, uid);
+      const names = moreOf.get(mailbox, uid, uid);
       return names === undefined ? [] : (JSON.parse(names) as string[]);
     },
     setMoreKeywords(mailbox: number, uid: number, names: readonly string[]) {

@@ -7,7 +7,7 @@ export interface PendingTombstone {
   readonly contentId: number | null;
 }
 
-/** Rows of tables `tombstone` and `delivery`. */
+/** Rows of tables `tombstone` and `delivery`. Of ranges of one, see `messageTable`. */
 export function tombstoneTable(db: Database) {
   const insert = db.prepare<[number, number, number, string | null, number | null]>(
     'INSERT OR REPLACE INTO tombstone (mailbox_id, uid, modseq, file, content_id) VALUES (?, ?, ?, ?, ?)',
@@ -26,7 +26,9 @@ export function tombstoneTable(db: Database) {
       'SELECT 1 FROM tombstone INDEXED BY tombstone_by_modseq WHERE mailbox_id = ? AND modseq > ? LIMIT 1 OFFSET ?',
     )
     .pluck();
-  const has = db.prepare<[number, number], { file: string | null }>('SELECT file FROM tombstone WHERE mailbox_id = ? AND uid = ?');
+  const has = db.prepare<[number, number, number], { file: string | null }>(
+    'SELECT file FROM tombstone WHERE mailbox_id = ? AND uid BETWEEN ? AND ?',
+  );
   const pending = db.prepare<[number], PendingTombstone>(
     'SELECT mailbox_id AS mailbox, uid, file, content_id AS contentId FROM tombstone INDEXED BY tombstone_pending WHERE file IS NOT NULL LIMIT ?',
   );
@@ -39,8 +41,8 @@ export function tombstoneTable(db: Database) {
   const oldest = db.prepare<[number], number | null>('SELECT min(modseq) FROM tombstone WHERE mailbox_id = ?').pluck();
   const prune = db.prepare<[number, number]>('DELETE FROM tombstone WHERE mailbox_id = ? AND modseq <= ? AND file IS NULL');
   const removeAll = db.prepare<[number]>('DELETE FROM tombstone WHERE mailbox_id = ?');
-  const delivered = db.prepare<[number, string], { uid: number; modseq: number }>(
-    'SELECT uid, modseq FROM delivery WHERE mailbox_id = ? AND key = ?',
+  const delivered = db.prepare<[number, string, string], { uid: number; modseq: number }>(
+    'SELECT uid, modseq FROM delivery WHERE mailbox_id = ? AND key BETWEEN ? AND ?',
   );
   const addDelivery = db.prepare<[number, string, number, number]>(
     'INSERT INTO delivery (mailbox_id, key, uid, modseq) VALUES (?, ?, ?, ?)',
@@ -61,7 +63,7 @@ export function tombstoneTable(db: Database) {
     since: (mailbox: number, modseq: number): number[] => since.all(mailbox, modseq),
     /** Whether more than so many went after `modseq`. */
     hasMore: (mailbox: number, modseq: number, most: number): boolean => nthSince.get(mailbox, modseq, most) !== undefined,
-    has: (mailbox: number, uid: number) => has.get(mailbox, uid),
+    has: (mailbox: number, uid: number) => has.get(mailbox, uid, uid),
     pending: (limit: number): PendingTombstone[] => pending.all(limit),
     clear: (mailbox: number, uid: number) => clear.run(mailbox, uid),
     /** Drops tombstones up to `before`, and up to `recent` all but the newest `keep`. @returns highest modseq that may be missing now, 0 when none */
@@ -71,7 +73,7 @@ export function tombstoneTable(db: Database) {
       if (first === null || first > bound) return 0;
       return prune.run(mailbox, bound).changes > 0 ? bound : 0;
     },
-    delivered: (mailbox: number, key: string) => delivered.get(mailbox, key),
+    delivered: (mailbox: number, key: string) => delivered.get(mailbox, key, key),
     addDelivery: (mailbox: number, key: string, uid: number, modseq: number) => addDelivery.run(mailbox, key, uid, modseq),
     pruneDeliveries: (before: number) => pruneDeliveries.run(before),
     removeAll(mailbox: number) {

@@ -225,7 +225,10 @@ function replaced(writer: AccountWriter, { replaces }: AppendRequest): { mailbox
   if (replaces === null) return null;
   const mailbox = writer.mailbox(replaces.mailbox);
   const row = writer.messages.get(mailbox.id, replaces.uid);
-  if (row === undefined) return null;
+  if (row === undefined) {
+    writer.mustBeGone(mailbox, replaces.uid);
+    return null;
+  }
   writer.mustBeOwn(mailbox, row);
   return { mailbox, row };
 }

@@ -117,7 +117,10 @@ function transfer(
   let bytes = 0;
   for (const uid of request.uids) {
     const row = writer.messages.get(source.id, uid);
-    if (row === undefined) continue;
+    if (row === undefined) {
+      writer.mustBeGone(source, uid);
+      continue;
+    }
     writer.mustBeOwn(source, row);
     rows.push(row);
     bytes += row.size;

@@ -38,7 +38,10 @@ export function store(writer: AccountWriter, request: StoreRequest): Operation<F
       let modseq = 0;
       for (const uid of request.uids) {
         const row = writer.messages.flags(mailbox.id, uid);
-        if (row === undefined) continue;
+        if (row === undefined) {
+          writer.mustBeGone(mailbox, uid);
+          continue;
+        }
         if (request.unchangedSince !== null && row.modseq > request.unchangedSince) {
           modified.push(uid);
           continue;
@@ -95,6 +98,10 @@ export function expunge(writer: AccountWriter, request: ExpungeRequest): Operati
     run() {
       const mailbox = writer.mailbox(request.mailbox);
       const rows = writer.messages.some(mailbox.id, JSON.stringify(Array.from(request.uids)));
+      if (rows.length < request.uids.length) {
+        const there = new Set(rows.map(({ uid }) => uid));
+        for (const uid of request.uids) if (!there.has(uid)) writer.mustBeGone(mailbox, uid);
+      }
       const gone = rows.filter(({ flags }) => request.force || (flags & deleted) !== 0);
       for (const row of gone) writer.mustBeOwn(mailbox, row);
       if (gone.length > 0) {

@@ -1,6 +1,7 @@
 import { integrityCheck } from '../../db/transaction.ts';
 import { readMailboxFile } from '../files/mailbox-file.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
+import type { FileRecord } from '../tables/message.ts';
 import { type AccountWriter, BrokenIndex } from './account-writer.ts';
 
 /*
@@ -50,10 +51,17 @@ export function mustBeSound(writer: AccountWriter, broken: number | null): void 
   writer.transaction(() => checkRows(writer), 'FULL');
 }
 
+/** All rows of a mailbox. Inside a transaction. @throws BrokenIndex where they are not as many as were counted */
+export function allRows(writer: AccountWriter, mailbox: MailboxRecord): FileRecord[] {
+  const rows = writer.messages.files(mailbox.id);
+  if (rows.length !== mailbox.messages) throw new BrokenIndex(`${mailbox.name}: ${rows.length} rows, ${mailbox.messages} counted`);
+  return rows;
+}
+
 function checkRows(writer: AccountWriter): void {
   for (const mailbox of writer.mailboxes.all()) {
     checkMailbox(writer, mailbox);
-    for (const row of writer.messages.files(mailbox.id)) writer.mustBeOwn(mailbox, row);
+    for (const row of allRows(writer, mailbox)) writer.mustBeOwn(mailbox, row);
   }
   const swapped = writer.messages.swapped();
   if (swapped !== undefined) throw new BrokenIndex(`UID ${swapped.uid} has another message's content`);

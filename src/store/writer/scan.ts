@@ -7,6 +7,7 @@ import type { FileRecord } from '../tables/message.ts';
 import type { AccountWriter } from './account-writer.ts';
 import { adoption, adoptSome, type Found, keywordLearner, rowOf } from './adopt.ts';
 import { removeRow } from './flags.ts';
+import { allRows } from './mend.ts';
 import { settle } from './settle.ts';
 
 /*
@@ -123,7 +124,7 @@ export function* scanning(writer: AccountWriter, id: number, missedBefore: Reado
         parts = ['new', 'cur'];
         listing = list(writer, mailbox, parts);
       }
-      compared = compare(writer, writer.messages.files(id), listing.names, mailbox);
+      compared = compare(writer, allRows(writer, mailbox), listing.names, mailbox);
     }
     const unknown = [...compared.unknown, ...copies(writer, mailbox, compared, listing.atRest)];
     const isLong = unknown.length > adoptAtOnce;
