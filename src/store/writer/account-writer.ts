@@ -4,7 +4,7 @@ import { syncFolder } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import { migrate } from '../../db/migrate.ts';
 import { type Database, openDatabase, type Synchronous, setCacheSize, setSynchronous, sqliteFault } from '../../db/open.ts';
-import { checkpoint, dataVersion, integrityCheck, transaction } from '../../db/transaction.ts';
+import { checkpoint, dataVersion, transaction } from '../../db/transaction.ts';
 import { WalFile } from '../../db/wal-file.ts';
 import { Fault } from '../../mail/fault.ts';
 import { firstKeywordBit, flagBits, lettered, systemFlag } from '../../mail/flags.ts';
@@ -130,8 +130,6 @@ export class AccountWriter extends AccountTables {
   readonly #wal: WalFile;
   #owesLog = false;
   #hasLostLog = false;
-  /** It was looked through. */
-  #isSound = false;
 
   constructor(names: AccountNames, settings: StoreSettings, log: Log) {
     super(openIndex(join(names.home, indexName)));
@@ -171,19 +169,6 @@ export class AccountWriter extends AccountTables {
   mustBeOwn(mailbox: Pick<MailboxRecord, 'uidValidity' | 'name'>, row: Pick<MessageRecord, 'uid' | 'file' | 'origin'>): void {
     if (isOwn(mailbox, row)) return;
     throw new BrokenIndex(`${mailbox.name}: the row of UID ${row.uid} names ${row.origin ?? row.file}`);
-  }
-
-  /**
-   * Somebody knows of a message that has no row: it went, or its row is where SQLite does not find it. What went long ago has no
-   * tombstone either, so the index is looked through, once.
-   *
-   * @throws BrokenIndex
-   */
-  mustBeGone(mailbox: Pick<MailboxRecord, 'id' | 'name'>, uid: number): void {
-    if (this.#isSound || this.tombstones.has(mailbox.id, uid) !== undefined) return;
-    const complaints = integrityCheck(this.db);
-    if (complaints.length > 0) throw new BrokenIndex(`${mailbox.name}: no row of UID ${uid}; ${complaints.join('; ')}`);
-    this.#isSound = true;
   }
 
   path(mailbox: Pick<MailboxRecord, 'folder'>, file = ''): string {

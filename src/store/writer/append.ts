@@ -12,6 +12,7 @@ import type { MessageRecord } from '../tables/message.ts';
 import type { AccountWriter, Operation, Unsynced } from './account-writer.ts';
 import { removeRow } from './flags.ts';
 import { createMailbox } from './mailboxes.ts';
+import { mustBeGone } from './mend.ts';
 
 /** A message as it reaches the store thread. */
 export interface IncomingMessage {
@@ -226,7 +227,7 @@ function replaced(writer: AccountWriter, { replaces }: AppendRequest): { mailbox
   const mailbox = writer.mailbox(replaces.mailbox);
   const row = writer.messages.get(mailbox.id, replaces.uid);
   if (row === undefined) {
-    writer.mustBeGone(mailbox, replaces.uid);
+    mustBeGone(writer, mailbox, replaces.uid);
     return null;
   }
   writer.mustBeOwn(mailbox, row);

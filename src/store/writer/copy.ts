@@ -9,6 +9,7 @@ import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { MessageRecord } from '../tables/message.ts';
 import type { AccountWriter, Operation } from './account-writer.ts';
 import { removeRow } from './flags.ts';
+import { mustBeGone } from './mend.ts';
 import { locate } from './settle.ts';
 
 export interface CopyRequest {
@@ -118,7 +119,7 @@ function transfer(
   for (const uid of request.uids) {
     const row = writer.messages.get(source.id, uid);
     if (row === undefined) {
-      writer.mustBeGone(source, uid);
+      mustBeGone(writer, source, uid);
       continue;
     }
     writer.mustBeOwn(source, row);

@@ -2,6 +2,7 @@ import { deleted } from '../../mail/flags.ts';
 import type { FlagChange } from '../store.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { AccountWriter, Operation } from './account-writer.ts';
+import { mustBeGone } from './mend.ts';
 
 /** Rows as columns: cheap to hand between threads. */
 export interface FlagColumns {
@@ -39,7 +40,7 @@ export function store(writer: AccountWriter, request: StoreRequest): Operation<F
       for (const uid of request.uids) {
         const row = writer.messages.flags(mailbox.id, uid);
         if (row === undefined) {
-          writer.mustBeGone(mailbox, uid);
+          mustBeGone(writer, mailbox, uid);
           continue;
         }
         if (request.unchangedSince !== null && row.modseq > request.unchangedSince) {
@@ -100,7 +101,7 @@ export function expunge(writer: AccountWriter, request: ExpungeRequest): Operati
       const rows = writer.messages.some(mailbox.id, JSON.stringify(Array.from(request.uids)));
       if (rows.length < request.uids.length) {
         const there = new Set(rows.map(({ uid }) => uid));
-        for (const uid of request.uids) if (!there.has(uid)) writer.mustBeGone(mailbox, uid);
+        for (const uid of request.uids) if (!there.has(uid)) mustBeGone(writer, mailbox, uid);
       }
       const gone = rows.filter(({ flags }) => request.force || (flags & deleted) !== 0);
       for (const row of gone) writer.mustBeOwn(mailbox, row);

@@ -51,6 +51,21 @@ export function mustBeSound(writer: AccountWriter, broken: number | null): void 
   writer.transaction(() => checkRows(writer), 'FULL');
 }
 
+const sound = new WeakSet<AccountWriter>();
+
+/**
+ * Somebody knows of a message that has no row: it went, or its row is where SQLite does not find it. What went long ago has no
+ * tombstone either, so the index is looked through, once.
+ *
+ * @throws BrokenIndex
+ */
+export function mustBeGone(writer: AccountWriter, mailbox: MailboxRecord, uid: number): void {
+  if (sound.has(writer) || writer.tombstones.has(mailbox.id, uid) !== undefined) return;
+  const complaints = integrityCheck(writer.db);
+  if (complaints.length > 0) throw new BrokenIndex(`${mailbox.name}: no row of UID ${uid}; ${complaints.join('; ')}`);
+  sound.add(writer);
+}
+
 /** All rows of a mailbox. Inside a transaction. @throws BrokenIndex where they are not as many as were counted */
 export function allRows(writer: AccountWriter, mailbox: MailboxRecord): FileRecord[] {
   const rows = writer.messages.files(mailbox.id);
