@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { Fault } from '../mail/fault.ts';
 import { ConfigError } from '../server/config/error.ts';
 import { type Loaded, loadConfig } from '../server/config/load.ts';
+import { exitOfErrno, StartFailure, startExit } from '../server/failure.ts';
 import type { Cli } from './command.ts';
 import { commands } from './commands/index.ts';
 import { Exit, exitCodes, exitOfFault } from './exit.ts';
@@ -74,7 +75,7 @@ function report(error: unknown): number {
   const say = (text: string): void => {
     if (text !== '') process.stderr.write(`${text}\n`);
   };
-  if (error instanceof Exit) {
+  if (error instanceof Exit || error instanceof StartFailure) {
     say(error.message);
     return error.code;
   }
@@ -90,6 +91,11 @@ function report(error: unknown): number {
   if (error instanceof Fault) {
     say(`postcote: ${error.detail === '' ? error.kind : error.detail}`);
     return exitOfFault[error.kind];
+  }
+  // A file or a port, which the message names.
+  if (error instanceof Error && 'syscall' in error) {
+    say(`postcote: ${error.message}`);
+    return exitOfErrno(error) === startExit.notPermitted ? exitCodes.notPermitted : exitCodes.ioError;
   }
   say(`postcote: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   return exitCodes.software;

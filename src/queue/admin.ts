@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { QueueEngine } from './engine.ts';
@@ -14,11 +14,12 @@ export interface QueueAdmin {
 }
 
 /**
- * The queue for a command of the operator's, beside the server or without it; null where there is none yet.
+ * The queue for a command of the operator's, beside the server or without it; null where there is none yet. One that this user may not
+ * look at is no empty one.
  * A server that runs sees the change within a second.
  */
 export function openQueueAdmin(dir: string): QueueAdmin | null {
-  if (!existsSync(join(dir, 'queue.sqlite'))) return null;
+  if (statSync(join(dir, 'queue.sqlite'), { throwIfNoEntry: false }) === undefined) return null;
   const spool = new Spool(join(dir, 'spool'));
   const engine = new QueueEngine(dir, spool);
   return {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openTrace, traceFile } from '../../queue/tables/trace.ts';
 import type { CommandFile } from '../command.ts';
@@ -13,7 +13,7 @@ export const trace: CommandFile = (program, cli) => {
     .description('the story of a message: QUEUE-ID, MESSAGE-ID, or all of an ADDRESS')
     .action((what: string) => {
       const dir = join(cli.config().config.data_dir, 'queue');
-      if (!existsSync(traceFile(dir))) throw new Exit(exitCodes.no, `nothing is known of ${what}`);
+      if (statSync(traceFile(dir), { throwIfNoEntry: false }) === undefined) throw new Exit(exitCodes.no, `nothing is known of ${what}`);
       const store = openTrace(dir);
       const events = store.find(what);
       store.close();

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -28,6 +28,21 @@ it('checks: silent when good, a warning for what is not served, 78 when wrong', 
     `0 postcote: environment POSTCOTE_LISTEN__MANAGESIEVE: ${unserved}`,
   );
   expect(say(['config', 'check'], '[auth]\nmechanisms = ["NONE"]\n')).toMatch(/^78 FILE:2: auth\.mechanisms: /);
+});
+
+it.skipIf(process.getuid?.() !== 0)('a run_as that nobody is is 78, in one line (root only)', () => {
+  expect(say(['domain', 'list'], 'run_as = "nobodyhere"\n')).toBe(
+    '78 FILE:1: run_as: no user "nobodyhere"; make it (useradd --system nobodyhere) or use a number',
+  );
+});
+
+it('says what cannot be looked at, and not that it is empty', () => {
+  const dir = scratch('config-command');
+  symlinkSync(join(dir, 'data'), join(dir, 'data'));
+  const toml = `data_dir = "${dir}/data"\n`;
+  for (const words of ['mailq', 'queue flush', 'trace ann@example.com', 'dns example.com']) {
+    expect(`${words}: ${say(words.split(' '), toml)}`).toMatch(new RegExp(`^${words}: 74 postcote: ELOOP: .*$`));
+  }
 });
 
 it('has clients not look for what is not served', () => {
