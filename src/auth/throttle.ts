@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
-import { isLoopback, networkOf } from './network.ts';
+import { isLoopback, networkOf } from '../net/networks.ts';
 
 export interface ThrottleEvent {
   readonly outcome: 'failed' | 'succeeded';

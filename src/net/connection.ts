@@ -130,7 +130,7 @@ export class Connection {
    */
   get channelBinding(): ((type: string) => Buffer | null) | undefined {
     const socket = this.#socket;
-    if (!(socket instanceof TLSSocket) || socket.getProtocol() !== 'TLSv1.3') return undefined;
+    if (!(socket instanceof TLSSocket) || this.#tls?.protocol !== 'TLSv1.3') return undefined;
     return (type) => (type === 'tls-exporter' ? socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)) : null);
   }
 

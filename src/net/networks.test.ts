@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isLoopback, networks, normalAddress } from './networks.ts';
+import { isLoopback, networkOf, networks, normalAddress } from './networks.ts';
 
 describe('networks', () => {
   it.each([
@@ -48,6 +48,17 @@ describe('networks', () => {
         expect(networks([address]).includes(address)).toBe(true);
       }),
     );
+  });
+
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8:0:1::1', '2001:db8:0:1'],
+    ['2001:db8:0:1:2::', '2001:db8:0:1'],
+    ['fe80::1%eth0', 'fe80:0:0:0'],
+    ['unknown', 'unknown'],
+  ])('counts %s as %s', (address, network) => {
+    expect(networkOf(address)).toBe(network);
   });
 
   it('spells addresses in one way', () => {

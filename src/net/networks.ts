@@ -47,6 +47,18 @@ export function isLoopback(address: string): boolean {
   return parse(address)?.range() === 'loopback';
 }
 
+/** What counts as one client where clients are counted: an IPv4 address, an IPv6 /64. Unchanged where it is no address. */
+export function networkOf(address: string): string {
+  const ip = parse(address);
+  if (ip === null) return address;
+  return 'parts' in ip
+    ? ip.parts
+        .slice(0, 4)
+        .map((part) => part.toString(16))
+        .join(':')
+    : ip.toString();
+}
+
 /** On this machine, its link or a private network. */
 export function isNear(address: string): boolean {
   const range = parse(address)?.range();
