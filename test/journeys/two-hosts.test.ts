@@ -3,7 +3,7 @@ import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { ImapFlow } from 'imapflow';
 import { createTransport } from 'nodemailer';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDirectory } from '../../src/directory/open.ts';
 import { startDns, type TestDns } from '../support/dns-server.ts';
 import { has, run } from '../support/program.ts';
@@ -18,7 +18,7 @@ import {
   temporaryFolder,
 } from '../support/server.ts';
 
-/** As in the textbook: mail.example1.jp and mail.example2.jp, each with user1 and user2, find each other by DNS. */
+/** As in the textbook: mail.example1.jp and mail.example2.jp, each with user1, user2 and so on, find each other by DNS. */
 let dns: TestDns;
 let mxPort: number;
 const hosts = new Map<number, TestServer>();
@@ -43,25 +43,25 @@ async function start(n: 1 | 2, extra: Record<string, unknown> = {}): Promise<Tes
       'dns.servers': [`127.0.0.1:${dns.port}`],
       ...extra,
     },
-    accounts: { [`user1@example${n}.jp`]: 'secret', [`user2@example${n}.jp`]: 'secret' },
+    accounts: Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`user${i + 1}@example${n}.jp`, 'secret'])),
   });
   hosts.set(n, host);
   return host;
 }
 
-beforeEach(async () => {
+async function setUp(): Promise<void> {
   dns = await startDns();
   for (const n of [1, 2]) {
     dns.zone[`example${n}.jp MX`] = [{ preference: 10, exchange: `mail.example${n}.jp` }];
     dns.zone[`mail.example${n}.jp A`] = [`127.0.0.${n + 1}`];
   }
   mxPort = await freePort('127.0.0.3');
-});
-afterEach(async () => {
+}
+async function tearDown(): Promise<void> {
   for (const host of hosts.values()) await host.close();
   hosts.clear();
   await dns.close();
-});
+}
 
 async function send(host: Pick<TestServer, 'port'>, user: string, to: string, text: string): Promise<string> {
   const transport = createTransport({
@@ -117,8 +117,17 @@ async function newest(host: Pick<TestServer, 'port'>, user: string, count = 1, t
 }
 
 describe('two hosts', () => {
+  beforeAll(async () => {
+    await setUp();
+    await start(1);
+    await start(2);
+  });
+  afterAll(tearDown);
+  /** Each test has users of its own. */
+  const both = () => [hosts.get(1)!, hosts.get(2)!] as const;
+
   it('exchange mail both ways', async () => {
-    const [one, two] = [await start(1), await start(2)];
+    const [one, two] = both();
     expect(await send(one, 'user1@example1.jp', 'user1@example2.jp', 'first\n.\n..dots')).toMatch(/^250 2\.0\.0 Ok: queued as/);
     const seen = await newest(two, 'user1@example2.jp');
     expect(seen).toMatchObject({ subject: 'こんにちは', from: 'user1@example1.jp' });
@@ -130,9 +139,9 @@ describe('two hosts', () => {
   });
 
   it('tell the sender that there is no such user', async () => {
-    const [one] = [await start(1), await start(2)];
-    await send(one, 'user1@example1.jp', 'nobody@example2.jp', 'lost');
-    const bounce = await newest(one, 'user1@example1.jp');
+    const [one] = both();
+    await send(one, 'user3@example1.jp', 'nobody@example2.jp', 'lost');
+    const bounce = await newest(one, 'user3@example1.jp');
     expect(bounce.subject).toBe('Undelivered Mail Returned to Sender');
     expect(bounce.source).toMatch(/^Return-Path: <>\r\n/);
     expect(bounce.source).toMatch(/Final-Recipient: rfc822; ?nobody@example2\.jp/);
@@ -141,31 +150,95 @@ describe('two hosts', () => {
   });
 
   it('tell the sender that there is no such domain', async () => {
-    const one = await start(1);
-    await send(one, 'user1@example1.jp', 'x@nowhere.jp', 'lost');
-    expect((await newest(one, 'user1@example1.jp')).source).toMatch(/Status: 5\.1\.2/);
+    const [one] = both();
+    await send(one, 'user4@example1.jp', 'x@nowhere.jp', 'lost');
+    expect((await newest(one, 'user4@example1.jp')).source).toMatch(/Status: 5\.1\.2/);
   });
 
   it('forward by alias so that bounces find back', async () => {
-    const [one, two] = [await start(1), await start(2)];
+    const [one, two] = both();
     const directory = openDirectory({
       file: join(two.settings.data_dir as string, 'directory.sqlite'),
       home: two.settings['mail.home'] as string,
       quota: 0,
       recipientDelimiter: '+',
     });
-    directory.manage.addAlias('away@example2.jp', ['user2@example1.jp']);
+    directory.manage.addAlias('away@example2.jp', ['user5@example1.jp']);
     directory.manage.addAlias('gone@example2.jp', ['nobody@example1.jp']);
     directory.close();
-    await send(one, 'user1@example1.jp', 'away@example2.jp', 'forwarded');
-    const seen = await newest(one, 'user2@example1.jp');
-    expect(seen.source).toMatch(/^Return-Path: <SRS0=\w+=\w\w=example1\.jp=user1@example2\.jp>\r\n/);
-    expect(seen.from).toBe('user1@example1.jp');
-    await send(one, 'user1@example1.jp', 'gone@example2.jp', 'forwarded to nobody');
-    const bounce = await newest(one, 'user1@example1.jp');
+    await send(one, 'user6@example1.jp', 'away@example2.jp', 'forwarded');
+    const seen = await newest(one, 'user5@example1.jp');
+    expect(seen.source).toMatch(/^Return-Path: <SRS0=\w+=\w\w=example1\.jp=user6@example2\.jp>\r\n/);
+    expect(seen.from).toBe('user6@example1.jp');
+    await send(one, 'user6@example1.jp', 'gone@example2.jp', 'forwarded to nobody');
+    const bounce = await newest(one, 'user6@example1.jp');
     expect(bounce.subject).toBe('Undelivered Mail Returned to Sender');
     expect(bounce.source).toContain('forwarded to nobody');
   });
+
+  it('report success to who asks for it', async () => {
+    const [one] = both();
+    const transport = createTransport({
+      host: '127.0.0.1',
+      port: one.port('submission'),
+      requireTLS: true,
+      tls: { rejectUnauthorized: false },
+      auth: { user: 'user7@example1.jp', pass: 'secret' },
+    });
+    const dsn = { id: 'mine', return: 'headers' as const, notify: ['success' as const], recipient: 'user7@example1.jp' };
+    const mail = { from: 'user7@example1.jp', subject: 'x', text: 'secret text', dsn };
+    await transport.sendMail({ ...mail, to: 'user2@example1.jp' });
+    const here = await newest(one, 'user7@example1.jp');
+    expect(here.source).toMatch(
+      /Original-Envelope-Id: mine[\s\S]*Final-Recipient: rfc822; ?user2@example1\.jp\r\n[\s\S]*Action: delivered/,
+    );
+    expect(here.source).not.toContain('secret text');
+    await transport.sendMail({ ...mail, to: 'user2@example2.jp' });
+    const there = await newest(one, 'user7@example1.jp', 2);
+    expect(there.source).toMatch(/Reporting-MTA: dns; ?mail\.example2\.jp[\s\S]*Action: delivered/);
+    transport.close();
+  });
+
+  it.skipIf(!has('s-nail'))('exchange mail by the mail command (skipped where s-nail is not installed)', async () => {
+    const hosts = both();
+    const mail = (n: 1 | 2, from: string, to: string, subject: string) => {
+      const { dir, settings } = hosts[n - 1]!;
+      const link = join(dir, 'sendmail');
+      if (!existsSync(link)) symlinkSync(join(root, 'dist/cli.js'), link);
+      const env = {
+        HOME: dir,
+        MAILRC: '/dev/null',
+        LANG: 'C.UTF-8',
+        POSTCOTE_DATA_DIR: settings.data_dir as string,
+        POSTCOTE_HOSTNAME: settings.hostname as string,
+      };
+      return run('s-nail', ['-:/', '-Sv15-compat', `-Smta=${link}`, '-r', from, '-s', subject, to], { input: 'こんにちは\n', env });
+    };
+    const sent = { code: 0, output: '' };
+    expect(await mail(1, 'user8@example1.jp', 'user8@example2.jp', '件名')).toMatchObject(sent);
+    const there = await newest(hosts[1], 'user8@example2.jp');
+    expect(there).toMatchObject({ subject: '件名', from: 'user8@example1.jp' });
+    expect(there.source).toMatch(/^Return-Path: <user8@example1\.jp>\r\n/);
+    expect(await mail(2, 'user8@example2.jp', 'user8@example1.jp', 'Re: 件名')).toMatchObject(sent);
+    expect((await newest(hosts[0], 'user8@example1.jp')).subject).toBe('Re: 件名');
+    expect(await mail(1, 'user8@example1.jp', 'nobody@example2.jp', 'lost')).toMatchObject(sent);
+    const bounce = await newest(hosts[0], 'user8@example1.jp', 2);
+    expect(bounce.subject).toBe('Undelivered Mail Returned to Sender');
+    expect(bounce.source).toMatch(/Final-Recipient: rfc822; ?nobody@example2\.jp/);
+  });
+
+  it('keep a message in several languages whole, and encrypt it on the way', async () => {
+    const [one, two] = both();
+    const text = 'Здравствуйте, こんにちは '.repeat(100);
+    await send(one, 'user9@example1.jp', 'user9@example2.jp', text);
+    const { source } = await newest(two, 'user9@example2.jp');
+    expect(source).toMatch(/with ESMTPS/);
+  });
+});
+
+describe('two hosts that are set up, or changed, for it', () => {
+  beforeEach(setUp);
+  afterEach(tearDown);
 
   it('take mail for each other as backup MX', async () => {
     dns.zone['example1.jp MX'] = [
@@ -202,57 +275,6 @@ describe('two hosts', () => {
     two.server.reload({ ...two.settings, ...backup, 'relay.verify_undecided': 'accept' });
     await transport.sendMail({ ...mail, to: 'user2@example1.jp' });
     transport.close();
-  });
-
-  it('report success to who asks for it', async () => {
-    const [one] = [await start(1), await start(2)];
-    const transport = createTransport({
-      host: '127.0.0.1',
-      port: one.port('submission'),
-      requireTLS: true,
-      tls: { rejectUnauthorized: false },
-      auth: { user: 'user1@example1.jp', pass: 'secret' },
-    });
-    const dsn = { id: 'mine', return: 'headers' as const, notify: ['success' as const], recipient: 'user1@example1.jp' };
-    const mail = { from: 'user1@example1.jp', subject: 'x', text: 'secret text', dsn };
-    await transport.sendMail({ ...mail, to: 'user2@example1.jp' });
-    const here = await newest(one, 'user1@example1.jp');
-    expect(here.source).toMatch(
-      /Original-Envelope-Id: mine[\s\S]*Final-Recipient: rfc822; ?user2@example1\.jp\r\n[\s\S]*Action: delivered/,
-    );
-    expect(here.source).not.toContain('secret text');
-    await transport.sendMail({ ...mail, to: 'user2@example2.jp' });
-    const there = await newest(one, 'user1@example1.jp', 2);
-    expect(there.source).toMatch(/Reporting-MTA: dns; ?mail\.example2\.jp[\s\S]*Action: delivered/);
-    transport.close();
-  });
-
-  it.skipIf(!has('s-nail'))('exchange mail by the mail command (skipped where s-nail is not installed)', async () => {
-    const hosts = [await start(1), await start(2)] as const;
-    const mail = (n: 1 | 2, from: string, to: string, subject: string) => {
-      const { dir, settings } = hosts[n - 1]!;
-      const link = join(dir, 'sendmail');
-      if (!existsSync(link)) symlinkSync(join(root, 'dist/cli.js'), link);
-      const env = {
-        HOME: dir,
-        MAILRC: '/dev/null',
-        LANG: 'C.UTF-8',
-        POSTCOTE_DATA_DIR: settings.data_dir as string,
-        POSTCOTE_HOSTNAME: settings.hostname as string,
-      };
-      return run('s-nail', ['-:/', '-Sv15-compat', `-Smta=${link}`, '-r', from, '-s', subject, to], { input: 'こんにちは\n', env });
-    };
-    const sent = { code: 0, output: '' };
-    expect(await mail(1, 'user1@example1.jp', 'user2@example2.jp', '件名')).toMatchObject(sent);
-    const there = await newest(hosts[1], 'user2@example2.jp');
-    expect(there).toMatchObject({ subject: '件名', from: 'user1@example1.jp' });
-    expect(there.source).toMatch(/^Return-Path: <user1@example1\.jp>\r\n/);
-    expect(await mail(2, 'user2@example2.jp', 'user1@example1.jp', 'Re: 件名')).toMatchObject(sent);
-    expect((await newest(hosts[0], 'user1@example1.jp')).subject).toBe('Re: 件名');
-    expect(await mail(1, 'user1@example1.jp', 'nobody@example2.jp', 'lost')).toMatchObject(sent);
-    const bounce = await newest(hosts[0], 'user1@example1.jp', 2);
-    expect(bounce.subject).toBe('Undelivered Mail Returned to Sender');
-    expect(bounce.source).toMatch(/Final-Recipient: rfc822; ?nobody@example2\.jp/);
   });
 
   it('go by a new configuration without a restart', async () => {
@@ -331,13 +353,5 @@ describe('two hosts', () => {
       await Promise.all([one.exited, (back ?? two).exited]);
       for (const folder of folders) folder.remove();
     }
-  });
-
-  it('keep a message in several languages whole, and encrypt it on the way', async () => {
-    const [one, two] = [await start(1), await start(2)];
-    const text = 'Здравствуйте, こんにちは '.repeat(100);
-    await send(one, 'user1@example1.jp', 'user1@example2.jp', text);
-    const { source } = await newest(two, 'user1@example2.jp');
-    expect(source).toMatch(/with ESMTPS/);
   });
 });
