@@ -23,7 +23,13 @@ export async function sendUpdates(session: Session, withExpunged: boolean): Prom
       view.toldModSeq = view.modSeq;
       return;
     }
-    const { touched, added } = view.advance(changes);
+    const { touched, added, returned } = view.advance(changes);
+    if (returned) {
+      // Before it hears of a mod-sequence that would have it believe it knows them.
+      session.unselect();
+      session.bye('Messages came back to the selected mailbox, have to disconnect.');
+      return;
+    }
     // New messages may bring new keywords, which any FETCH may show from now on. RFC 9051 7.3.5
     if (touched.length + added > 0) sendKeywords(session, view);
     const changed = view.contexts.length === 0 ? [] : touched.map((at) => view.uids[at]!);

@@ -160,18 +160,21 @@ export class View {
 
   /**
    * Takes in new messages and flag changes, and remembers what was expunged.
-   * @returns places whose flags or mod-sequence the client does not know yet, those of new messages aside; and how many are new
+   * @returns places whose flags or mod-sequence the client does not know yet, those of new messages aside; how many are new; and whether
+   *   there are messages between those of the view, which no client can be told of: files came back, or a damaged index had hidden them
    */
-  advance(changes: Changes): { readonly touched: number[]; readonly added: number } {
+  advance(changes: Changes): { readonly touched: number[]; readonly added: number; readonly returned: boolean } {
     if (!changes.complete) return this.#resync();
     const { changed } = changes;
     const touched: number[] = [];
     const first = lowerBound(changed.uids, changed.uids.length, this.uidNext);
     const added = changed.uids.length - first;
     const find = this.finder(first);
+    let returned = false;
     for (let i = 0; i < first; i++) {
       const at = find(changed.uids[i]!);
-      if (at >= 0 && this.#learn(at, changed, i)) touched.push(at);
+      if (at < 0) returned = true;
+      else if (this.#learn(at, changed, i)) touched.push(at);
     }
     if (added > 0) this.#own(this.count + added);
     for (let i = first; i < changed.uids.length; i++) this.#push(changed, i);
@@ -179,7 +182,7 @@ export class View {
     this.#lose(changes.expunged.filter((uid) => findGone(uid) >= 0));
     this.modSeq = changes.highestModSeq;
     if (changes.uidNext > this.uidNext) this.uidNext = changes.uidNext;
-    return { touched, added };
+    return { touched, added, returned };
   }
 
   /** All that happened up to `after` is in the view, where all up to `before` was. */
@@ -318,11 +321,12 @@ export class View {
   }
 
   /** Tombstones that far back are gone: compares everything. */
-  #resync(): { touched: number[]; added: number } {
+  #resync(): ReturnType<View['advance']> {
     const now = this.#mail.snapshot(this.mailbox.id);
     const touched: number[] = [];
     const gone: number[] = [];
     let added = 0;
+    let returned = false;
     let at = 0;
     const before = this.count;
     for (let i = 0; i < now.uids.length; i++) {
@@ -334,13 +338,13 @@ export class View {
       } else if (uid >= this.uidNext) {
         this.#push(now, i);
         added++;
-      }
+      } else returned = true;
     }
     while (at < before) gone.push(this.uids[at++]!);
     this.#lose(Uint32Array.from(gone));
     this.modSeq = now.highestModSeq;
     this.uidNext = now.uidNext;
-    return { touched, added };
+    return { touched, added, returned };
   }
 
   /** Makes the arrays this view's own, with room for `size`. */

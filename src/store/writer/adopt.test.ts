@@ -59,6 +59,22 @@ describe('many files of another program', () => {
     expect(known()).toBe(true);
   });
 
+  it('are never below a UIDNEXT that was told, and above every modseq that was', () => {
+    const uidValidity = one.mailbox(id).uidValidity.toString(36);
+    const kept = 300;
+    for (let n = 1; n <= kept; n++) writeFileSync(path(`${nameOf(n)}b,N=${uidValidity}.${2 * n}:2,`), 'x\n');
+    const told: { readonly uidNext: number; readonly modseq: number; readonly messages: number }[] = [];
+    const work = scanning(one, id, new Set());
+    do told.push(one.mailbox(id));
+    while (work.next().done !== true);
+    // All that keep their UIDs come first and at once, with the first hundred of the others.
+    expect(told.map(({ messages }) => messages).slice(0, 3)).toEqual([0, kept + 100, kept + 300]);
+    for (const { uidNext, modseq, messages } of told.slice(1)) {
+      expect(rows().filter(({ uid }) => uid < uidNext)).toHaveLength(messages);
+      expect(one.messages.changedSince(id, modseq)).toHaveLength(count + kept - messages);
+    }
+  });
+
   it('are found by the next look where the first was cut short', () => {
     const work = scanning(one, id, new Set());
     for (let n = 0; n < 3; n++) work.next();

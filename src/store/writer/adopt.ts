@@ -66,7 +66,12 @@ export function adoption(writer: AccountWriter, mailbox: MailboxRecord, unknown:
   return { ours, foreign, done: 0, unread: false };
 }
 
-/** As many of them as a transaction should have. Inside one. @returns whether that was the last */
+/**
+ * As many of them as a transaction should have. Inside one. Those that keep their UIDs all at once: who looked at the mailbox in between
+ * would never hear of the rest, which is below the UIDNEXT that it was told.
+ *
+ * @returns whether that was the last
+ */
 export function adoptSome(writer: AccountWriter, mailbox: MailboxRecord, files: Adoption): boolean {
   const { ours, foreign } = files;
   const all = ours.length + foreign.length;
@@ -99,7 +104,7 @@ export function adoptSome(writer: AccountWriter, mailbox: MailboxRecord, files: 
     writer.messages.insertSome(mailbox.id, rows);
     rows = [];
     files.done = end;
-  } while (files.done < all && performance.now() - began < stretch);
+  } while (files.done < all && (files.done < ours.length || performance.now() - began < stretch));
   writer.mailboxes.setModseq(mailbox.id, modseq);
   writer.hint(mailbox.id, modseq);
   return files.done === all;

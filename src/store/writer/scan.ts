@@ -138,6 +138,7 @@ export function* scanning(writer: AccountWriter, id: number, missedBefore: Reado
     adoptChanges(writer, known, compared.changed);
     readAnew(writer, known, compared.strayed);
     const files = adoption(writer, known, unknown);
+    if (files.ours.length > 0) adoptSome(writer, known, files);
     if (!isLong) while (!adoptSome(writer, known, files));
     const missing: number[] = [];
     const gone: number[] = [];
