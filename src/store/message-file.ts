@@ -45,6 +45,24 @@ export function readSmallFile(path: string, size: number): string | null {
   }
 }
 
+/** The first octets of a file, at most so many, as latin1. '' where it cannot be read, or is a link. */
+export function readStart(path: string, length: number): string {
+  room ??= Buffer.allocUnsafeSlow(atOnce + 1);
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return '';
+  }
+  try {
+    return room.toString('latin1', 0, readSync(fd, room, 0, Math.min(length, atOnce), 0));
+  } catch {
+    return '';
+  } finally {
+    closeSync(fd);
+  }
+}
+
 class OpenFile implements MessageFile {
   readonly size: number;
   readonly #fd: number;

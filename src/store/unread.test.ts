@@ -62,6 +62,17 @@ describe('messages whose contents were not read yet', () => {
     expect(onTheLoop).not.toHaveBeenCalled();
   });
 
+  it('are searched to the end of a header that is longer than the first look', async () => {
+    const { account, id } = await unreadAccount();
+    const long = Array.from({ length: 400 }, (_, n) => `X-Long-${n}: ${'x'.repeat(50)}\n`).join('');
+    const text = `${long}X-Last: here\n\nbody\n`;
+    writeFileSync(join(home, 'Maildir/cur', `1800000000.M1.host,S=${text.length},W=${text.length}:2,`), text);
+    for (let n = 1; n < 150; n++) writeFileSync(join(home, 'Maildir/cur', `${1_800_000_000 + n}.M1.host,S=2,W=3:2,`), 'x\n');
+    await account.refresh(id);
+    const key = { kind: 'header', field: 'x-last', text: 'HERE' } as SearchKey;
+    expect(await account.search(id, key)).toHaveLength(1);
+  });
+
   it('are read beside the loop before they are shown or sorted', async () => {
     const { account, id } = await unreadAccount();
     const uids = account.snapshot(id).uids;

@@ -114,9 +114,9 @@ export function messageTable(db: Database) {
   );
   const clean = db.prepare<[number, number]>('UPDATE message SET dirty = 0 WHERE mailbox_id = ? AND uid = ?');
   const remove = db.prepare<[number, number]>('DELETE FROM message WHERE mailbox_id = ? AND uid = ?');
-  const some = db.prepare<[string, number], FileRecord>(`
-    SELECT m.uid, m.flags, m.file, m.origin, m.dirty FROM json_each(?) AS wanted CROSS JOIN message AS m
-     WHERE m.mailbox_id = ? AND m.uid = wanted.value AND m.uid + 0 = wanted.value`);
+  const asked = `json_each(?) AS wanted CROSS JOIN message AS m WHERE m.mailbox_id = ? AND m.uid = wanted.value AND m.uid + 0 = wanted.value`;
+  const some = db.prepare<[string, number], FileRecord>(`SELECT m.uid, m.flags, m.file, m.origin, m.dirty FROM ${asked}`);
+  const among = db.prepare<[string, number], MessageRecord>(`SELECT ${columns} FROM ${asked}`);
   const removeSome = db.prepare<[number, string]>('DELETE FROM message WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))');
   const removeAll = db.prepare<[number]>('DELETE FROM message WHERE mailbox_id = ?');
   const markAllDirty = db.prepare('UPDATE message SET dirty = 1');
@@ -205,6 +205,8 @@ export function messageTable(db: Database) {
     clean: (mailbox: number, uid: number) => clean.run(mailbox, uid),
     /** Those of many that exist, in their order. @param uids a JSON array */
     some: (mailbox: number, uids: string): FileRecord[] => some.all(uids, mailbox),
+    /** The same, whole, by UID. @param uids a JSON array */
+    among: (mailbox: number, uids: string): Map<number, MessageRecord> => new Map(among.all(uids, mailbox).map((row) => [row.uid, row])),
     /** @param uids a JSON array */
     removeSome(mailbox: number, uids: string) {
       removeSome.run(mailbox, uids);

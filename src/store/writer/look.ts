@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Part } from '../../mail/mime/part.ts';
 import { isOwn, placeOf } from '../files/name.ts';
-import { openFile } from '../message-file.ts';
+import { openFile, readStart } from '../message-file.ts';
 import { answers, type TextQuestion } from '../search/text-question.ts';
 import type { MessageFile } from '../store.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
@@ -27,15 +27,20 @@ export interface Looked {
   readonly done: number;
 }
 
+/** Rows asked for at a time. */
+const rowStep = 50;
+
 /** Looks for a text in messages whose words are not in the index yet, until its time is up. At least one is looked at. */
 export function lookThrough(writer: AccountWriter, { mailbox: id, uids, question }: LookRequest): Looked {
   const mailbox = writer.mailbox(id);
   const matched: number[] = [];
   const began = performance.now();
   let done = 0;
+  let rows = new Map<number, MessageRecord>();
   while (done < uids.length && (done === 0 || performance.now() - began < stretch)) {
+    if (done % rowStep === 0) rows = writer.messages.among(id, JSON.stringify(Array.from(uids.subarray(done, done + rowStep))));
     const uid = uids[done++]!;
-    const row = writer.messages.get(id, uid);
+    const row = rows.get(uid);
     if (row !== undefined && lookAt(writer, mailbox, row, question)) matched.push(uid);
   }
   return { matched: Uint32Array.from(matched), done };
@@ -44,14 +49,16 @@ export function lookThrough(writer: AccountWriter, { mailbox: id, uids, question
 function lookAt(writer: AccountWriter, mailbox: MailboxRecord, row: MessageRecord, question: TextQuestion): boolean {
   if (!isOwn(mailbox, row)) return false;
   const stored = row.contentId === null ? null : writer.contents.header(row.contentId);
-  if (stored !== null && question.kind === 'header') return answers(question, stored.toString('latin1'), null, noOctets);
+  if (question.kind === 'header') {
+    const text = stored?.toString('latin1') ?? headerIn(readStart(placeAt(writer, mailbox, row), start));
+    if (text !== null) return answers(question, text, null, noOctets);
+  }
   const found = fileOf(writer, mailbox, row);
   if (found === null) return false;
   const { file, path } = found;
   try {
     const read = (from: number, to: number): Buffer => file.readSync(from, to - from);
-    let header = stored?.toString('latin1') ?? headerIn(read(0, start));
-    if (header !== null && question.kind === 'header') return answers(question, header, null, read);
+    let header = stored?.toString('latin1') ?? null;
     const root = structureOf(writer, row) ?? factsOfFile(path)?.facts.root ?? null;
     if (root === null) return false;
     header ??= read(0, root.start).toString('latin1');
@@ -66,9 +73,11 @@ function structureOf(writer: AccountWriter, { contentId }: MessageRecord): Part 
   return json === undefined ? null : (JSON.parse(json) as Part);
 }
 
-/** A whole header, with the empty line; null where its end is further down. */
-function headerIn(octets: Buffer): string | null {
-  const text = octets.toString('latin1', 0, octets.length);
+const placeAt = (writer: AccountWriter, mailbox: MailboxRecord, { origin, file }: MessageRecord): string =>
+  origin === null ? writer.path(mailbox, file) : join(writer.root, origin);
+
+/** A whole header, with the empty line, of the start of a message; null where its end is further down, or nothing could be read. */
+function headerIn(text: string): string | null {
   const end = /\r?\n\r?\n/.exec(text);
   return end === null ? null : text.slice(0, end.index + end[0].length);
 }
