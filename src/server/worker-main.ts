@@ -27,7 +27,12 @@ process.on('SIGINT', () => {});
 process.on('SIGHUP', () => {});
 process.on('SIGTERM', () => void stop(8000));
 // Nobody is left who would replace or stop us, and the next server waits for our journal: it is to serve within two seconds.
-process.on('disconnect', () => void stop(300));
+process.on('disconnect', () => {
+  if (stopping) return;
+  // Also while a thread waits for the disk, which an exit waits for. No more is lost than when all are killed.
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), orphaned + 200);
+  void stop(orphaned);
+});
 process.on('uncaughtException', (error) => {
   log?.error({ error }, 'uncaught exception');
   process.exit(70);
@@ -91,6 +96,8 @@ async function start({ number, config, tls, ticketKeys, listeners }: WorkerStart
   });
 }
 
+/** Milliseconds that a worker without a primary has for what it has begun. */
+const orphaned = 300;
 let stopping = false;
 async function stop(deadlineMs: number): Promise<void> {
   if (stopping) return;
