@@ -2,6 +2,9 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type ImapClient, imapServer } from '../../test/support/imap.ts';
 import { runs } from '../../test/support/runs.ts';
+import type { ModSeq, Uid, UidValidity } from '../mail/numbers.ts';
+import type { AccountStore, Mailbox } from '../store/store.ts';
+import { View } from './view.ts';
 
 /** What a client believes, from nothing but what it was told. */
 class Mirror {
@@ -141,3 +144,27 @@ it('what sessions were told adds up to what is there', async () => {
     await server.close();
   }
 }, 60_000);
+
+it('keeps one range of recent messages for those that came one after the other', () => {
+  const snapshot = {
+    uidValidity: 1 as UidValidity,
+    uidNext: 101 as Uid,
+    highestModSeq: 1 as ModSeq,
+    uids: Uint32Array.from({ length: 100 }, (_, i) => i + 1),
+    flags: new Uint32Array(100),
+    modSeqs: new Float64Array(100),
+    moreKeywords: new Map(),
+  };
+  const view = new View({ keywords: () => [] } as unknown as AccountStore, { id: 1 } as unknown as Mailbox, snapshot, false);
+  view.addRecent(11, 11);
+  expect(view.recentCount).toBe(0);
+  for (let uid = 11; uid <= 40; uid++) view.addRecent(uid, uid + 1);
+  view.addRecent(30, 35);
+  for (let uid = 61; uid <= 70; uid++) view.addRecent(uid - 5, uid + 1);
+  expect(view.recentRanges).toEqual([
+    [11, 40],
+    [56, 70],
+  ]);
+  expect(view.recentCount).toBe(45);
+  expect([10, 11, 40, 41, 55, 56, 70, 71].filter((uid) => view.isRecent(uid))).toEqual([11, 40, 56, 70]);
+});

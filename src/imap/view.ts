@@ -51,7 +51,7 @@ export class View {
   #shared = true;
   /** UIDs in the view whose messages are gone, ascending. */
   #gone: Uint32Array = none;
-  #recent: (readonly [from: number, before: number])[] = [];
+  #recent: [from: number, before: number][] = [];
   #flagTexts = new Map<number, string>();
 
   constructor(mail: AccountStore, mailbox: Mailbox, snapshot: MailboxSnapshot, readOnly: boolean) {
@@ -228,8 +228,11 @@ export class View {
 
   /** Messages with UIDs in [from, before) are this session's recent ones. RFC 3501 2.3.2 */
   addRecent(from: number, before: number): void {
-    const last = this.#recent.at(-1)?.[1] ?? 0;
-    if (before > Math.max(from, last)) this.#recent.push([Math.max(from, last), before]);
+    if (from >= before) return;
+    const last = this.#recent.at(-1);
+    if (last === undefined || from > last[1]) this.#recent.push([from, before]);
+    // One range for all that came one after the other, not one each.
+    else if (before > last[1]) last[1] = before;
   }
 
   isRecent(uid: number): boolean {
