@@ -110,3 +110,15 @@ export async function rested(roots: readonly number[], patience = 60_000): Promi
     before = now;
   }
 }
+
+/** Until what is done in the background is done: words of messages, names of files. @returns milliseconds of CPU it took */
+export async function untilAtRest(server: { readonly pids: readonly number[] }): Promise<number> {
+  const start = cpuOf(server.pids);
+  const patience = performance.now() + 120_000;
+  for (let quiet = 0; quiet < 3 && performance.now() < patience; ) {
+    const before = cpuOf(server.pids);
+    await sleep(1000);
+    quiet = cpuOf(server.pids) - before < 50 ? quiet + 1 : 0;
+  }
+  return cpuOf(server.pids) - start;
+}

@@ -7,7 +7,7 @@ import { ImapClient } from '../drivers/imap.ts';
 import { startBenchSink } from '../drivers/sink.ts';
 import { remoteDomain, smtpLoad } from '../drivers/smtp.ts';
 import type { Growth } from '../growth.ts';
-import { cpuOf } from '../process.ts';
+import { cpuOf, untilAtRest } from '../process.ts';
 import { freePorts } from '../servers/ports.ts';
 import { type PostcoteOptions, startPostcote } from '../servers/postcote.ts';
 import { account, type BenchServer, password } from '../servers/server.ts';
@@ -188,16 +188,6 @@ async function messages(bench: GrowthBench, scale: number, works: readonly Work<
     await client.command('SEARCH BODY needle');
     return { client, messages: count };
   });
-}
-
-/** Until what is done in the background is done: words of messages, names of files. */
-async function untilAtRest(server: BenchServer): Promise<void> {
-  const patience = performance.now() + 120_000;
-  for (let quiet = 0; quiet < 3 && performance.now() < patience; ) {
-    const before = cpuOf(server.pids);
-    await sleep(1000);
-    quiet = cpuOf(server.pids) - before < 50 ? quiet + 1 : 0;
-  }
 }
 
 /** What one user of many mailboxes does with one of them. */
