@@ -96,21 +96,6 @@ export function watchMemory(roots: readonly number[]): { stop(): Promise<number>
   };
 }
 
-/** Milliseconds of one look at whether they rest, and of CPU that counts as rest in it. */
-const look = 500;
-const restful = 10;
-
-/** Waits until the trees below `roots` have done what they put off; not for ever. */
-export async function rested(roots: readonly number[], patience = 60_000): Promise<void> {
-  const until = performance.now() + patience;
-  for (let before = cpuOf(roots); performance.now() < until; ) {
-    await sleep(look);
-    const now = cpuOf(roots);
-    if (now - before <= restful) return;
-    before = now;
-  }
-}
-
 /** Until what is done in the background is done: words of messages, names of files. @returns milliseconds of CPU it took */
 export async function untilAtRest(server: { readonly pids: readonly number[] }): Promise<number> {
   const start = cpuOf(server.pids);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type SmtpLoad, smtpLoad } from '../drivers/smtp.ts';
 import { delayNote, watchLoop, worstDelay } from '../loop.ts';
-import { cpuOf, rested, watchMemory } from '../process.ts';
+import { cpuOf, untilAtRest, watchMemory } from '../process.ts';
 import { median, type Row, rowsOf } from '../report.ts';
 import { account, type BenchServer, type LoopDelay } from '../servers/server.ts';
 
@@ -109,7 +109,7 @@ async function measure(server: BenchServer, work: Work, scale: number, warm: num
   if (warm > 0) {
     await smtpLoad({ ...warmer, port });
     await arrived(server, work.load.accounts, warm);
-    await rested(server.pids);
+    await untilAtRest(server);
   }
   const messages = Math.max(work.load.sessions, Math.round(work.load.messages * scale));
   const load = { ...work.load, messages, firstNumber: warm, port };

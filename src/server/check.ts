@@ -1,5 +1,6 @@
 import { knownMechanisms } from '../auth/create.ts';
 import { findScheme } from '../auth/password.ts';
+import type { Log } from '../base/log.ts';
 import { Fault } from '../mail/fault.ts';
 import { networks } from '../net/networks.ts';
 import { parseRestrictions } from '../policy/parse.ts';
@@ -46,4 +47,9 @@ export function checkConfig({ config, where }: Loaded): ConfigProblem[] {
   return unserved
     .map(({ setting, what }) => ({ setting, where: where(setting), what }))
     .filter(({ setting, where: place }) => place !== null && config[setting].length > 0);
+}
+
+/** The same when a server starts or reads its settings anew: what will not be done is logged. @throws ConfigError */
+export function checkedBy(log: Log, loaded: Loaded): void {
+  for (const { what, ...place } of checkConfig(loaded)) log.warn(place, what);
 }

@@ -4,8 +4,8 @@ import { hashPassword } from '../auth/password.ts';
 import { sampleMetrics } from '../base/metrics.ts';
 import { replayJournals } from '../store/journal/replay.ts';
 import { createBus } from './bus.ts';
-import { checkConfig } from './check.ts';
-import { type Loaded, loadConfig } from './config/load.ts';
+import { checkedBy } from './check.ts';
+import { loadConfig } from './config/load.ts';
 import { startInstance } from './instance.ts';
 import { createLog } from './log.ts';
 import { prepare, prepareDirectory, readTls } from './prepare.ts';
@@ -40,10 +40,7 @@ export async function createServer({ settings, config: file, log: destination }:
   const loaded = load();
   const { config } = loaded;
   const log = createLog(config['log.level'], destination);
-  const check = (given: Loaded): void => {
-    for (const { what, ...place } of checkConfig(given)) log.warn(place, what);
-  };
-  check(loaded);
+  checkedBy(log, loaded);
   const { tls, bound } = prepare({ ...loaded, config: { ...config, run_as: '' } }, log, 1);
   await prepareDirectory(loaded, (password) => hashPassword(password, config['auth.default_pass_scheme']));
   replayJournals(journalDir(config), 1, log);
@@ -61,7 +58,7 @@ export async function createServer({ settings, config: file, log: destination }:
     listeners: bound.map(({ name, host, port }) => ({ name, host, port })),
     reload(values) {
       const next = load(values);
-      check(next);
+      checkedBy(log, next);
       instance.reload(next.config, readTls(next));
     },
     close: (deadlineMs = 2000) => instance.stop(deadlineMs),

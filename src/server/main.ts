@@ -5,7 +5,7 @@ import { sampleMetrics } from '../base/metrics.ts';
 import { Fault } from '../mail/fault.ts';
 import { replayJournals } from '../store/journal/replay.ts';
 import { createBus } from './bus.ts';
-import { checkConfig } from './check.ts';
+import { checkedBy } from './check.ts';
 import { ConfigError } from './config/error.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
 import { followsReload, type SettingName, settingNames } from './config/settings.ts';
@@ -51,10 +51,7 @@ async function serve(file: string | undefined): Promise<void> {
   const { config } = loaded;
   if (config.workers === 1) refit();
   const log = createLog(config['log.level']);
-  const check = (given: Loaded): void => {
-    for (const { what, ...place } of checkConfig(given)) log.warn(place, what);
-  };
-  check(loaded);
+  checkedBy(log, loaded);
   const { tls, bound } = prepare(loaded, log);
   const accounts = await prepareDirectory(loaded, (password) => hashPassword(password, config['auth.default_pass_scheme']));
   replayJournals(journalDir(config), config.workers, log);
@@ -98,7 +95,7 @@ async function serve(file: string | undefined): Promise<void> {
   process.on('SIGHUP', () => {
     try {
       const next = loadConfig({ file: loaded.file ?? file });
-      check(next);
+      checkedBy(log, next);
       running.reload(next);
       log.setLevel(next.config['log.level']);
       const late = changed(loaded, next).filter((name) => !followsReload(name));

@@ -23,6 +23,23 @@ export function openFile(path: string): MessageFile | null {
 const atOnce = 64 * 1024;
 let room: Buffer | null = null;
 
+/** Reads the start of a file into `room`. @returns octets; -1 where it cannot be read, or is a link */
+function readInto(room: Buffer, path: string, length: number): number {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return -1;
+  }
+  try {
+    return readSync(fd, room, 0, length, null);
+  } catch {
+    return -1;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /**
  * A small plain file as latin1. null where there is none of that name, where it is a link, or of another size. One octet more is
  * asked for than should be there: no need to look at the size first, nor at what it is, for only a plain file has just so many.
@@ -30,37 +47,13 @@ let room: Buffer | null = null;
 export function readSmallFile(path: string, size: number): string | null {
   if (size > atOnce || size === 0) return null;
   room ??= Buffer.allocUnsafeSlow(atOnce + 1);
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch {
-    return null;
-  }
-  try {
-    return readSync(fd, room, 0, size + 1, null) === size ? room.toString('latin1', 0, size) : null;
-  } catch {
-    return null;
-  } finally {
-    closeSync(fd);
-  }
+  return readInto(room, path, size + 1) === size ? room.toString('latin1', 0, size) : null;
 }
 
 /** The first octets of a file, at most so many, as latin1. '' where it cannot be read, or is a link. */
 export function readStart(path: string, length: number): string {
   room ??= Buffer.allocUnsafeSlow(atOnce + 1);
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch {
-    return '';
-  }
-  try {
-    return room.toString('latin1', 0, readSync(fd, room, 0, Math.min(length, atOnce), 0));
-  } catch {
-    return '';
-  } finally {
-    closeSync(fd);
-  }
+  return room.toString('latin1', 0, Math.max(0, readInto(room, path, Math.min(length, atOnce))));
 }
 
 class OpenFile implements MessageFile {

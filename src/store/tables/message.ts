@@ -67,12 +67,12 @@ const valuesOf = (mailbox: number, row: MessageRecord): [number, ...(string | nu
  * damaged page, whose order is broken, it takes another row for it. The end of a range it does compare.
  */
 export function messageTable(db: Database) {
-  const insert = db.prepare<(string | number | null)[]>(`
+  const inserting = (rows: number) =>
+    db.prepare<(string | number | null)[]>(`
     INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin, sent, sent_day, zone)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-  const insertMany = db.prepare<(string | number | null)[]>(`
-    INSERT INTO message (mailbox_id, uid, flags, modseq, internal_date, save_date, size, file_size, dirty, content_id, file, origin, sent, sent_day, zone)
-    VALUES ${Array.from({ length: together }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join()}`);
+    VALUES ${Array.from({ length: rows }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join()}`);
+  const insert = inserting(1);
+  const insertMany = inserting(together);
   const one = 'mailbox_id = ? AND uid BETWEEN ? AND ?';
   const get = db.prepare<[number, number, number], MessageRecord>(`SELECT ${columns} FROM message WHERE ${one}`);
   const flagsOf = db.prepare<[number, number, number], FlagRecord>(`SELECT uid, flags, modseq FROM message WHERE ${one}`);

@@ -16,7 +16,7 @@ export interface PendingRecord {
   readonly uid: number;
 }
 
-/** Rows of tables `search_pending`, `search_field`, `search_text` and `search_block`. */
+/** Rows of tables `search_pending`, `search_field`, `search_text` and `search_block`. Of ranges of one, see `messageTable`. */
 export function searchTable(db: Database) {
   const pending = db.prepare<[number, number], PendingRecord>(`
     SELECT p.content_id AS contentId, m.mailbox_id AS mailbox, m.uid AS uid
@@ -89,7 +89,7 @@ export function searchTable(db: Database) {
       .pluck();
   const inField = new Map(searchFields.map((field) => [field, fieldSearch(field)]));
   const ofMessage = (table: string) =>
-    `FROM message AS m CROSS JOIN ${table} AS w ON w.content_id = m.content_id WHERE m.mailbox_id = :mailbox AND m.uid = :uid`;
+    `FROM message AS m CROSS JOIN ${table} AS w ON w.content_id = m.content_id WHERE m.mailbox_id = :mailbox AND m.uid BETWEEN :uid AND :uid`;
   const fieldOf = new Map(
     searchFields.map((field) => [
       field,

@@ -176,6 +176,11 @@ export class AccountWriter extends AccountTables {
     return file === '' ? folder : `${folder}/${file}`;
   }
 
+  /** Where a message's file lies, as its row says: in its mailbox, or where it waits to be moved from. */
+  pathOf(mailbox: Pick<MailboxRecord, 'folder'>, { origin, file }: Pick<MessageRecord, 'origin' | 'file'>): string {
+    return origin === null ? this.path(mailbox, file) : join(this.root, origin);
+  }
+
   /**
    * Runs prepared operations as one transaction, each undone alone when it fails. Answers may go out only after
    * `takeFolders` and `takeLog` have been synced.

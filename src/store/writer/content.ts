@@ -1,5 +1,4 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
 import { FactsReader } from '../../mail/mime/facts.ts';
 import type { MessageFacts } from '../../mail/mime/part.ts';
 import { longestHeader } from '../tables/content.ts';
@@ -75,10 +74,9 @@ export function readWanted(writer: AccountWriter, mailbox: number, uids: Uint32A
 function readThese(writer: AccountWriter, rows: readonly UnreadRecord[]): number {
   const folders = new Map<number, string | undefined>();
   for (const { mailbox } of rows) if (!folders.has(mailbox)) folders.set(mailbox, writer.mailboxes.get(mailbox)?.folder);
-  const found = rows.map(({ mailbox, file, origin, fileSize }) => {
-    const folder = folders.get(mailbox);
-    if (folder === undefined) return null;
-    return factsOfFile(origin === null ? writer.path({ folder }, file) : join(writer.root, origin), fileSize);
+  const found = rows.map((row) => {
+    const folder = folders.get(row.mailbox);
+    return folder === undefined ? null : factsOfFile(writer.pathOf({ folder }, row), row.fileSize);
   });
   let done = 0;
   writer.growCache();

@@ -65,7 +65,7 @@ export function copy(writer: AccountWriter, request: CopyRequest): Operation<Cop
 }
 
 function link(writer: AccountWriter, source: MailboxRecord, row: MessageRecord, to: string): void {
-  let from = join(writer.root, row.origin ?? join(source.folder, row.file));
+  let from = writer.pathOf(source, row);
   for (let attempt = 0; ; attempt++) {
     try {
       linkSync(from, to);

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Part } from '../../mail/mime/part.ts';
 import { isOwn, placeOf } from '../files/name.ts';
 import { openFile, readStart } from '../message-file.ts';
@@ -50,7 +49,7 @@ function lookAt(writer: AccountWriter, mailbox: MailboxRecord, row: MessageRecor
   if (!isOwn(mailbox, row)) return false;
   const stored = row.contentId === null ? null : writer.contents.header(row.contentId);
   if (question.kind === 'header') {
-    const text = stored?.toString('latin1') ?? headerIn(readStart(placeAt(writer, mailbox, row), start));
+    const text = stored?.toString('latin1') ?? headerIn(readStart(writer.pathOf(mailbox, row), start));
     if (text !== null) return answers(question, text, null, noOctets);
   }
   const found = fileOf(writer, mailbox, row);
@@ -73,9 +72,6 @@ function structureOf(writer: AccountWriter, { contentId }: MessageRecord): Part 
   return json === undefined ? null : (JSON.parse(json) as Part);
 }
 
-const placeAt = (writer: AccountWriter, mailbox: MailboxRecord, { origin, file }: MessageRecord): string =>
-  origin === null ? writer.path(mailbox, file) : join(writer.root, origin);
-
 /** A whole header, with the empty line, of the start of a message; null where its end is further down, or nothing could be read. */
 function headerIn(text: string): string | null {
   const end = /\r?\n\r?\n/.exec(text);
@@ -83,9 +79,7 @@ function headerIn(text: string): string | null {
 }
 
 function fileOf(writer: AccountWriter, mailbox: MailboxRecord, row: MessageRecord): { file: MessageFile; path: string } | null {
-  const places = [row.origin ?? join(mailbox.folder, row.file), join(mailbox.folder, placeOf(row.file, row.flags))];
-  for (const place of places) {
-    const path = join(writer.root, place);
+  for (const path of [writer.pathOf(mailbox, row), writer.path(mailbox, placeOf(row.file, row.flags))]) {
     const file = openFile(path);
     if (file !== null) return { file, path };
   }

@@ -78,7 +78,7 @@ function settleNames(writer: AccountWriter, limit: number): number {
       continue;
     }
     const want = placeOf(row.file, row.flags);
-    const source = join(writer.root, row.origin ?? join(mailbox.folder, row.file));
+    const source = writer.pathOf(mailbox, row);
     const target = writer.path(mailbox, want);
     writer.touch(mailbox);
     if (row.origin !== null) touchOrigin(writer, row.origin);
