@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { collectWhenIdle } from '../base/idle-collection.ts';
 import { sqliteFault } from '../db/open.ts';
 import { Fault } from '../mail/fault.ts';
 import { copyLimit } from './copies.ts';
@@ -22,6 +23,7 @@ let busy = false;
 let settling = false;
 let closed = false;
 
+collectWhenIdle();
 port.on('message', (asks: readonly Ask[]) => {
   waiting.push(...asks);
   if (busy) return;

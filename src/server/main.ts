@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { hashPassword } from '../auth/password.ts';
+import { collectWhenIdle } from '../base/idle-collection.ts';
 import { sampleMetrics } from '../base/metrics.ts';
 import { Fault } from '../mail/fault.ts';
 import { replayJournals } from '../store/journal/replay.ts';
@@ -11,7 +12,6 @@ import { type Loaded, loadConfig } from './config/load.ts';
 import { followsReload, type SettingName, settingNames } from './config/settings.ts';
 import { StartFailure, startExit } from './failure.ts';
 import { refit } from './heap-flags.ts';
-import { collectWhenIdle } from './idle-collection.ts';
 import { createLog, type ServerLog } from './log.ts';
 import { notifyManager } from './notify.ts';
 import { prepare, prepareDirectory, readTls } from './prepare.ts';

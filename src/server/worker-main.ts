@@ -1,11 +1,11 @@
 // The program of a worker process; the primary forks it with its listeners as inherited descriptors.
 
+import { collectWhenIdle } from '../base/idle-collection.ts';
 import type { MetricSample } from '../base/metrics.ts';
 import { sampleMetrics } from '../base/metrics.ts';
 import { Fault } from '../mail/fault.ts';
 import { createBus } from './bus.ts';
 import { StartFailure, startExit } from './failure.ts';
-import { collectWhenIdle } from './idle-collection.ts';
 import { type Instance, startInstance } from './instance.ts';
 import { createLog, type ServerLog } from './log.ts';
 import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';

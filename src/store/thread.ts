@@ -1,4 +1,5 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { collectWhenIdle } from '../base/idle-collection.ts';
 import type { Log } from '../base/log.ts';
 import type { JournalStep } from './journal/journal.ts';
 import type { Burst, Reply, Request, ThreadData, Told, ToThread } from './protocol.ts';
@@ -65,6 +66,7 @@ const send = (burst: Told): void => {
 };
 const thread = new StoreThread(settings, collect({}), send, count);
 
+collectWhenIdle();
 port.on('message', (first: ToThread) => {
   for (let message: ToThread | undefined = first; message !== undefined; ) {
     if ('close' in message) {
