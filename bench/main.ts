@@ -1,7 +1,7 @@
 // npm run bench [smtp|imap|pop3|relay|auth|idle|growth|soak …] [--peer postfix|dovecot|none] [--runs 3] [--scale 1] [--only W1]
 //   [--workers 2] [--json] [--profile: the ten hottest functions of each process and thread]
 //   smtp: [--warm 0: messages that each server takes, unmeasured, between its start and each run]
-//   imap: [--parts small,logins,rebuild,large] [--fill append|smtp|maildir]
+//   imap: [--parts small,logins,rebuild,large] [--fill append|smtp|maildir]: each run fills its own mailboxes
 //   growth: [--only 'messages|folders|accounts|queue', or a work of them: 'folders: delivery']
 //   soak: [--minutes 60] [--bound 20: megabytes an hour] [--pace 120: messages a second instead of half of what it takes]
 import { execFileSync } from 'node:child_process';

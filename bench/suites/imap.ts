@@ -170,7 +170,7 @@ export async function imapSuite(
       if (parts.includes('logins')) await logins(m);
     }
     if (parts.includes('rebuild')) for (const m of measures) await rebuild(m, account(40 + run), Math.round(10_000 * scale), stock);
+    if (parts.includes('large')) for (const m of measures) await largeMailbox(m, account(50 + run), Math.round(100_000 * scale), options);
   }
-  if (parts.includes('large')) for (const m of measures) await largeMailbox(m, account(50), Math.round(100_000 * scale), stock);
   return rowsOfMeasures(measures[0]!, measures[1] ?? null, only);
 }

@@ -72,17 +72,22 @@ class Pop3Client {
   }
 }
 
+const user = account(0);
+
+async function readAll({ ports }: BenchServer, messages: number): Promise<void> {
+  const client = await Pop3Client.open(ports.pop3!, user);
+  await client.command('STAT');
+  await client.command('UIDL', true);
+  await client.retrieve(messages);
+  await client.command('QUIT');
+  client.close();
+}
+
+const readingRow = (messages: number): string => `POP3 login + STAT + UIDL + RETR of ${messages}`;
+
 async function once(m: Measures, messages: number): Promise<void> {
-  const user = account(0);
+  await m.time(readingRow(messages), 0.7, () => readAll(m.server, messages));
   const port = m.server.ports.pop3!;
-  await m.time(`POP3 login + STAT + UIDL + RETR of ${messages}`, 0.7, async () => {
-    const client = await Pop3Client.open(port, user);
-    await client.command('STAT');
-    await client.command('UIDL', true);
-    await client.retrieve(messages);
-    await client.command('QUIT');
-    client.close();
-  });
   const looks = 40;
   await m.rate('POP3 login + STAT + UIDL + QUIT', 2, looks, async () => {
     for (let n = 0; n < looks; n++) {
@@ -95,6 +100,20 @@ async function once(m: Measures, messages: number): Promise<void> {
   });
 }
 
+/** The same with a server that was just started, and with one that has read maildrops before: what a day's work is like. */
+async function coldAndWarm(m: Measures, messages: number): Promise<void> {
+  await m.server.restart(true);
+  await m.time('POP3 login + QUIT, first after a start', null, async () => {
+    const client = await Pop3Client.open(m.server.ports.pop3!, user);
+    await client.command('QUIT');
+    client.close();
+  });
+  await m.time(`${readingRow(messages)}, first after a start`, null, () => readAll(m.server, messages));
+  // As many as there are workers, and more: each has its first one.
+  for (let n = 0; n < 6; n++) await readAll(m.server, messages);
+  await m.time(`${readingRow(messages)}, again (the eighth and on)`, null, () => readAll(m.server, messages), 5);
+}
+
 export async function pop3Suite(ours: BenchServer, peer: BenchServer | null, runs: number, scale: number, only: RegExp): Promise<Row[]> {
   const measures = (peer === null ? [ours] : [ours, peer]).map((server) => new Measures(server));
   const messages = Math.round(2000 * scale);
@@ -103,5 +122,6 @@ export async function pop3Suite(ours: BenchServer, peer: BenchServer | null, run
     await fill(server, account(0), 'INBOX', messages);
   }
   for (let run = 0; run < runs; run++) for (const m of measures) await once(m, messages);
+  for (let run = 0; run < runs; run++) for (const m of measures) await coldAndWarm(m, messages);
   return rowsOfMeasures(measures[0]!, measures[1] ?? null, only);
 }
