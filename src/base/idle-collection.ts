@@ -29,18 +29,21 @@ export function collectWhenIdle(interval = 750): () => void {
     if (looks < 2 || performance.now() - last < pause) return;
     const { total_heap_size: held, used_heap_size: used } = getHeapStatistics();
     if (held - kept < worthwhile || used > largest) return;
-    collect();
+    if (!collect()) return;
     kept = getHeapStatistics().total_heap_size;
     last = performance.now();
   }, interval).unref();
   return () => clearInterval(timer);
 }
 
-function collect(): void {
+/** @returns false when another thread was doing the same, which takes this one's means away */
+function collect(): boolean {
   setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as NodeJS.GCFunction;
+  // Flags are the process's, not the thread's.
+  const gc = runInNewContext('globalThis.gc') as NodeJS.GCFunction | undefined;
   // The code of Node's own modules lies in its program compiled, for the flags it began with: threads that start later would compile it anew.
   setFlagsFromString('--no-expose-gc');
   // The only one that shrinks the space for new objects.
-  gc({ type: 'major', flavor: 'last-resort' });
+  gc?.({ type: 'major', flavor: 'last-resort' });
+  return gc !== undefined;
 }
