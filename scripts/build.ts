@@ -1,5 +1,5 @@
 // Builds src/ into dist/: some ten files instead of four hundred, for to find, read and link a module costs more than to compile it.
-import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -36,6 +36,7 @@ const { output } = await bundle.write({
   dir: dist,
   format: 'esm',
   sourcemap: true,
+  comments: { legal: true, annotation: false, jsdoc: false },
   entryFileNames: '[name].js',
   chunkFileNames: `${shared}/[name].js`,
 });
@@ -55,6 +56,17 @@ for (const name of ['server.js', 'cli.js']) {
     seen.push(...(chunk?.imports ?? []).filter((imported) => !seen.includes(imported)));
   }
 }
+
+/**
+ * V8 keeps the source for as long as the program runs, two octets a character where one of them is beyond Latin-1. What is left of
+ * these without comments is in strings and expressions, where an escape means the same.
+ */
+function inAscii(code: string): string {
+  const unsafe = /(?:\\|String\.raw`[^`]*)[^\0-\x7f]/.exec(code);
+  if (unsafe !== null) throw new Error(`an escape would mean something else: ${unsafe[0]}`);
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+for (const file of output) if (file.type === 'chunk') writeFileSync(join(dist, file.fileName), inAscii(file.code));
 
 // Of former builds.
 const written = new Set(output.map(({ fileName }) => fileName));

@@ -59,7 +59,7 @@ async function serve(file: string | undefined): Promise<void> {
   for (const line of accounts) process.stderr.write(`demo account ${line}\n`);
   const ticketKeys = randomBytes(48);
 
-  if (config.workers === 1) collectWhenIdle();
+  collectWhenIdle();
   const stop = signals(log);
   const running: Running =
     config.workers === 1
