@@ -31,7 +31,7 @@ export async function sendUpdates(session: Session, withExpunged: boolean): Prom
       return;
     }
     // New messages may bring new keywords, which any FETCH may show from now on. RFC 9051 7.3.5
-    if (touched.length + added > 0) sendKeywords(session, view);
+    if (!changes.complete || view.hasNewKeyword(changes.changed.flags)) sendKeywords(session, view);
     const changed = view.contexts.length === 0 ? [] : touched.map((at) => view.uids[at]!);
     if (touched.length > 0) await sendFlags(session, view, touched);
     if (withExpunged) await sendExpunged(session, view);

@@ -155,7 +155,7 @@ export class UserMail implements AccountStore {
       if (this.own.get(mailbox.id) !== null) return null;
       this.#places.set(mailbox.id, other);
     } else if (known !== other) return null;
-    return { ...mailbox, name: `${sharedPrefix}${other.account.address}/${mailbox.name}`, specialUse: null, subscribed: false };
+    return { ...mailbox, name: `${sharedPrefix}${other.account.address}/${mailbox.name}`, specialUse: null };
   }
 
   #rightsIn(other: AccountStore, mailbox: Mailbox): string {
@@ -165,17 +165,16 @@ export class UserMail implements AccountStore {
   list(): readonly Mailbox[] {
     const mine = this.own.list();
     if (this.#others.size === 0) return mine;
-    const subscribed = new Set(this.own.subscriptions());
     const all = new Map(mine.map((one) => [one.name, one]));
     const above = (name: string): void => {
-      if (!all.has(name)) all.set(name, { ...nowhere, name, subscribed: subscribed.has(name) });
+      if (!all.has(name)) all.set(name, { ...nowhere, name });
     };
     for (const other of this.#others.values()) {
       for (const mailbox of other.list()) {
         if (!mailbox.selectable || !this.#rightsIn(other, mailbox).includes('l')) continue;
         const shown = this.#shown(other, mailbox);
         if (shown === null) continue;
-        all.set(shown.name, { ...shown, subscribed: subscribed.has(shown.name) });
+        all.set(shown.name, shown);
         for (let at = shown.name.lastIndexOf('/'); at > 0; at = shown.name.lastIndexOf('/', at - 1)) above(shown.name.slice(0, at));
       }
     }

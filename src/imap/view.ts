@@ -276,6 +276,12 @@ export class View {
     return true;
   }
 
+  /** Whether some of these flags are a keyword that the client was not told of. */
+  hasNewKeyword(flags: Uint32Array): boolean {
+    const told = firstKeywordBit + this.keywords.length;
+    return told < 32 && flags.some((bits) => bits >>> told !== 0);
+  }
+
   #names(bits: number): string[] {
     const names: string[] = systemFlags.filter((_, bit) => (bits & (1 << bit)) !== 0);
     for (let n = 0; n < lettered; n++) {

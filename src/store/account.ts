@@ -15,6 +15,7 @@ import { folderStamp } from './files/stamp.ts';
 import { Freshness } from './freshness.ts';
 import { KeptViews } from './kept-view.ts';
 import { MailboxKeys } from './keys.ts';
+import { LastAppends } from './last-append.ts';
 import { MailboxList, mailboxOf } from './mailbox-list.ts';
 import { openFile } from './message-file.ts';
 import type { CommandName, Commands } from './protocol.ts';
@@ -74,6 +75,7 @@ export class Account implements AccountStore {
   readonly #list = new MailboxList();
   readonly #keys = new Map<number, MailboxKeys>();
   readonly #orders = new Map<number, SortOrders>();
+  readonly #appends = new LastAppends();
   readonly #freshness: Freshness;
   readonly #kept: KeptViews;
   readonly #watches = new Map<number, { readonly listeners: Set<(modseq: number) => void>; readonly stop: () => void }>();
@@ -94,6 +96,7 @@ export class Account implements AccountStore {
   forget(): void {
     this.#views.clear();
     this.#list.forget();
+    this.#appends.clear();
     this.#dropKeys();
   }
 
@@ -128,15 +131,13 @@ export class Account implements AccountStore {
   }
 
   find(name: string): Mailbox | null {
-    const reader = this.#reader;
-    const record = reader.mailboxes.find(canonicalName(name));
-    return record === undefined ? null : mailboxOf(record, reader.subscribed());
+    const record = this.#reader.named(canonicalName(name));
+    return record === undefined ? null : mailboxOf(record);
   }
 
   get(id: MailboxId): Mailbox | null {
-    const reader = this.#reader;
-    const record = reader.find(id);
-    return record === undefined ? null : mailboxOf(record, reader.subscribed());
+    const record = this.#reader.find(id);
+    return record === undefined ? null : mailboxOf(record);
   }
 
   async create(name: string, specialUse: string | null = null): Promise<Mailbox> {
@@ -233,6 +234,8 @@ export class Account implements AccountStore {
     const reader = this.#reader;
     const { modseq, uidNext } = reader.mailbox(id);
     if (modseq === since) return { uidNext: uidNext as Uid, highestModSeq: since, changed: noRows, expunged: noUids, complete: true };
+    const appended = this.#appends.changes(id, since, modseq);
+    if (appended !== null) return appended;
     if (modseq > since && this.#hasMany(id, since)) return this.#manyChanges(id, since);
     return reader.atOnce(() => {
       const record = reader.mailboxes.get(id) ?? reader.mailbox(id);
@@ -352,7 +355,9 @@ export class Account implements AccountStore {
 
   async append(mailbox: string, messages: readonly NewMessage[], options: AppendOptions = {}): Promise<readonly Appended[]> {
     const { request, transfer } = appendRequest(mailbox, messages, this.account.quota, options);
-    const { mailbox: id, uids, modseqs, recent } = await this.#call('append', request, transfer);
+    const appended = await this.#call('append', request, transfer);
+    const { mailbox: id, uids, modseqs, recent } = appended;
+    this.#appends.learn(appended);
     const known = this.#known(id);
     return uids.map((uid, i) => ({ mailbox: known, uid: uid as Uid, modSeq: modseqs[i]! as ModSeq, recent }));
   }

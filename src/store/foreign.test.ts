@@ -202,9 +202,8 @@ describe('a program that renames all the time', () => {
 
 describe('the index', () => {
   const look = () => ({
-    list: mail
-      .list()
-      .map(({ name, uidValidity, mailboxId, specialUse, subscribed }) => [name, uidValidity, mailboxId, specialUse, subscribed]),
+    list: mail.list().map(({ name, uidValidity, mailboxId, specialUse }) => [name, uidValidity, mailboxId, specialUse]),
+    subscriptions: mail.subscriptions(),
     uids: uids(),
     flags: flags(),
     keywords: mail.keywords(id),

@@ -4,41 +4,38 @@ import type { Reader } from './reader.ts';
 import type { Mailbox } from './store.ts';
 import type { MailboxRecord } from './tables/mailbox.ts';
 
-/** All mailboxes of an account by name, with the names above them; made anew when rows of mailboxes or subscriptions changed. */
+/** All mailboxes of an account by name, with the names above them; made anew when rows of mailboxes changed. */
 export class MailboxList {
-  #all: readonly MailboxRecord[] = [];
-  #subscribed: ReadonlySet<string> | null = null;
+  #all: readonly MailboxRecord[] | null = null;
   #found: readonly Mailbox[] = [];
 
   of(reader: Reader): readonly Mailbox[] {
-    const subscribed = reader.subscribed();
     const all = reader.all();
-    if (this.#all === all && this.#subscribed === subscribed) return this.#found;
-    const found = all.map((record) => mailboxOf(record, subscribed));
+    if (this.#all === all) return this.#found;
+    const found = all.map(mailboxOf);
     const names = new Set(found.map(({ name }) => name));
     for (const { name } of found.slice()) {
       for (const parent of parents(name)) {
         const known = canonicalName(parent);
         if (names.has(known)) continue;
         names.add(known);
-        found.push({ ...nowhere, name: known, subscribed: subscribed.has(known) });
+        found.push({ ...nowhere, name: known });
       }
     }
     found.sort((a, b) => (a.name < b.name ? -1 : 1));
     this.#all = all;
-    this.#subscribed = subscribed;
     this.#found = found;
     return found;
   }
 
   forget(): void {
-    this.#subscribed = null;
+    this.#all = null;
   }
 }
 
 const nowhere = { id: 0 as MailboxId, uidValidity: 0 as UidValidity, mailboxId: '', specialUse: null, selectable: false } as const;
 
-export function mailboxOf(record: MailboxRecord, subscribed: ReadonlySet<string>): Mailbox {
+export function mailboxOf(record: MailboxRecord): Mailbox {
   return {
     id: record.id as MailboxId,
     name: record.name,
@@ -46,6 +43,5 @@ export function mailboxOf(record: MailboxRecord, subscribed: ReadonlySet<string>
     mailboxId: record.objectId,
     specialUse: record.specialUse,
     selectable: true,
-    subscribed: subscribed.has(record.name),
   };
 }

@@ -104,6 +104,14 @@ export class Reader extends AccountTables {
     return this.#records.get(id);
   }
 
+  named(name: string): MailboxRecord | undefined {
+    this.#fresh();
+    for (const record of this.#records.values()) if (record?.name === name) return record;
+    const found = this.mailboxes.find(name);
+    if (found !== undefined) this.#records.set(found.id, found);
+    return found;
+  }
+
   /** Whether the contents of some messages of a mailbox were not read yet. */
   hasUnread(id: number): boolean {
     this.#fresh();

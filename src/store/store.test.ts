@@ -31,10 +31,59 @@ const account = (quota = 0) => ({ id: ++n as AccountId, address: `user${n}@examp
 const inbox = (mail: AccountStore) => mail.find('INBOX')!;
 const uidsOf = (mail: AccountStore, name: string) => [...mail.snapshot(mail.find(name)!.id).uids];
 
+describe('what an APPEND answers', () => {
+  const one = (subject: string, flags: string[] = []) => ({ message: message(subject), flags });
+  const read = async (of: ReturnType<typeof account>, before: ModSeq) => {
+    const other = openStore(storeDefaults, { log });
+    try {
+      const mail = await other.open(of);
+      return await mail.changes(inbox(mail).id, before);
+    } finally {
+      await other.close();
+    }
+  };
+
+  it('is what the index would be asked for', async () => {
+    const of = account();
+    const mail = await store.open(of);
+    const { id } = inbox(mail);
+    const many = Array.from({ length: 30 }, (_, i) => `keyword${i}`);
+    for (const sent of [[one('a')], [one('b', ['\\Seen', '$Later']), one('c')], [one('d')], [one('e', many)]]) {
+      const before = mail.snapshot(id).highestModSeq;
+      const appended = await mail.append('INBOX', sent);
+      const told = await mail.changes(id, before);
+      expect([...told.changed.uids]).toEqual(appended.map(({ uid }) => uid));
+      expect(told).toEqual(await read(of, before));
+      expect(mail.find('inbox')).toEqual(mail.get(id));
+    }
+  });
+
+  it('is not taken for all that happened where more did', async () => {
+    const of = account();
+    const mail = await store.open(of);
+    const { id } = inbox(mail);
+    const first = mail.snapshot(id).highestModSeq;
+    await mail.append('INBOX', [one('a')]);
+    const second = mail.snapshot(id).highestModSeq;
+    await Promise.all([mail.append('INBOX', [one('b')]), mail.append('INBOX', [one('c')])]);
+    expect(await mail.changes(id, second)).toEqual(await read(of, second));
+    expect(await mail.changes(id, first)).toEqual(await read(of, first));
+    const third = mail.snapshot(id).highestModSeq;
+    await mail.append('INBOX', [one('d')]);
+    await mail.store(id, [2], { op: 'add', flags: ['\\Flagged'] });
+    expect([...(await mail.changes(id, third)).changed.uids]).toEqual([2, 4]);
+    const fourth = mail.snapshot(id).highestModSeq;
+    await mail.append('INBOX', [one('e')], { replaces: { id, uid: 1 as Uid } });
+    const told = await mail.changes(id, fourth);
+    expect([...told.expunged]).toEqual([1]);
+    expect(told).toEqual(await read(of, fourth));
+  });
+});
+
 describe('a new account', () => {
   it('has its mailboxes, subscribed', async () => {
     const mail = await store.open(account());
-    expect(mail.list().map(({ name, specialUse, subscribed }) => [name, specialUse, subscribed])).toEqual([
+    expect(mail.list().map(({ name, specialUse }) => [name, specialUse, mail.subscriptions().includes(name)])).toEqual([
       ['Archive', '\\Archive', true],
       ['Drafts', '\\Drafts', true],
       ['INBOX', null, true],

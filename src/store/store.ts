@@ -36,7 +36,6 @@ export interface Mailbox {
   readonly specialUse: string | null;
   /** False for a name that exists only because children do (\NonExistent). */
   readonly selectable: boolean;
-  readonly subscribed: boolean;
 }
 
 export interface MailboxStatus {

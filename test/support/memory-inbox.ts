@@ -55,7 +55,6 @@ const mailbox: Mailbox = {
   mailboxId: 'F1',
   specialUse: null,
   selectable: true,
-  subscribed: true,
 };
 
 function accountStore(store: MemoryInboxes, account: MailAccount): AccountStore {

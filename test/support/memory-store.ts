@@ -87,9 +87,7 @@ export class MemoryAccount implements AccountStore {
   release(): void {}
 
   list(): readonly Mailbox[] {
-    return [...this.#boxes.values()]
-      .map(({ mailbox }) => ({ ...mailbox, subscribed: this.#subscribed.has(mailbox.name) }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.#boxes.values()].map(({ mailbox }) => mailbox).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   find(name: string): Mailbox | null {
@@ -403,7 +401,7 @@ export class MemoryAccount implements AccountStore {
   #make(name: string, specialUse: string | null): Mailbox {
     const id = ++ids as MailboxId;
     const uidValidity = ++this.#uidValidity as UidValidity;
-    const mailbox = { id, name, uidValidity, mailboxId: `F${id}`, specialUse, selectable: true, subscribed: false };
+    const mailbox = { id, name, uidValidity, mailboxId: `F${id}`, specialUse, selectable: true };
     const modSeq = ++this.#clock as ModSeq;
     this.#boxes.set(id, { mailbox, messages: [], keywords: [], uidNext: 1 as Uid, modSeq, recentFrom: 1 as Uid, gone: [] });
     return mailbox;

@@ -62,10 +62,10 @@ async function run({ set, unchangedSince, silent, change }: StoreArguments, sess
   const { rows, modified, known } = await mail.store(view.mailbox.id, view.uidsOf(places), change, unchangedSince ?? undefined);
   const condstore = session.enabled.has('CONDSTORE');
   const recent = !session.rev2;
-  sendKeywords(session, view);
+  if (view.hasNewKeyword(rows.flags)) sendKeywords(session, view);
   const share = new Share();
   const unseen = silent && unchangedSince === null;
-  const named = namedBits(change.flags, mail.keywords(view.mailbox.id));
+  const named = silent ? namedBits(change.flags, mail.keywords(view.mailbox.id)) : namedBits([], []);
   const { uids, flags, modSeqs, moreKeywords } = rows;
   const find = view.finder(uids.length);
   for (let i = 0; i < uids.length; i++) {

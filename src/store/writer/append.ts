@@ -43,6 +43,8 @@ export interface AppendedTo {
   readonly uids: readonly number[];
   readonly modseqs: readonly number[];
   readonly recent: boolean;
+  /** Flags of the messages, and mod-sequences of the mailbox around them; null where they are not all that came between these. */
+  readonly added: { readonly flags: readonly number[]; readonly before: number; readonly after: number } | null;
 }
 
 interface StagedFile {
@@ -190,6 +192,7 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
   const modseq = writer.nextModseq();
   const recent = request.claimRecent && mailbox.firstRecent === mailbox.uidNext;
   const result = { mailbox: mailbox.id, uids: [] as number[], modseqs: [] as number[], recent };
+  const flags: number[] = [];
   const fresh = staged.map((file, i) => {
     const key = request.messages[i]!.deliveryKey;
     const before = key === null ? undefined : writer.tombstones.delivered(mailbox.id, key);
@@ -205,7 +208,10 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
   let uid = wanted > 0 ? writer.drawUids(mailbox, wanted, modseq) : 0;
   for (const { file, message, key, before } of fresh) {
     if (before === undefined) {
-      insert(writer, mailbox, file, message.flags, uid, modseq, care);
+      const { bits, more } = writer.flagsOf(mailbox, message.flags, true);
+      insert(writer, mailbox, file, bits, uid, modseq, care);
+      if (more.length === 0) flags.push(bits);
+      else writer.messages.setMoreKeywords(mailbox.id, uid, more);
       if (key !== null) writer.tombstones.addDelivery(mailbox.id, key, uid, modseq);
     }
     result.uids.push(before?.uid ?? uid);
@@ -218,7 +224,8 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
     writer.mailboxes.setModseq(old.mailbox.id, modseq);
     writer.hint(old.mailbox.id, modseq);
   }
-  return result;
+  const isAll = flags.length === staged.length && old === null;
+  return { ...result, added: isAll ? { flags, before: mailbox.modseq, after: modseq } : null };
 }
 
 /** null where another was faster in expunging it. */
@@ -238,13 +245,12 @@ function insert(
   writer: AccountWriter,
   mailbox: MailboxRecord,
   staged: StagedFile,
-  flags: readonly string[],
+  bits: number,
   uid: number,
   modseq: number,
   care: Care,
 ): void {
   const { facts, header, internalDate, zone } = staged;
-  const { bits, more } = writer.flagsOf(mailbox, flags, true);
   const base = baseName({ unique: staged.unique, fields: `,S=${facts.size},W=${facts.virtualSize}` }, mailbox.uidValidity, uid);
   const folder = bits === 0 ? 'new' : 'cur';
   const file = bits === 0 ? `new/${base}` : `cur/${base}:2,${lettersOfBits(bits)}`;
@@ -274,7 +280,6 @@ function insert(
     sent: facts.sortKeys.sent,
     sentDay: facts.sortKeys.sentDay,
   });
-  if (more.length > 0) writer.messages.setMoreKeywords(mailbox.id, uid, more);
 }
 
 /** @throws Fault unavailable when another program took the folder away */
