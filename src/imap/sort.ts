@@ -1,6 +1,6 @@
 import { inSlices } from '../base/slices.ts';
 import type { MailboxId } from '../mail/numbers.ts';
-import { needsText, type SortCriterion, sortMessages } from '../mail/sort.ts';
+import { needsText, type SortCriterion, sortedUids } from '../mail/sort.ts';
 import type { AccountStore } from '../store/store.ts';
 
 /** UIDs in the order the criteria ask for. RFC 5256 3 @param scores by UID, where relevancy is among them */
@@ -13,5 +13,5 @@ export async function sorted(
 ): Promise<Uint32Array> {
   if (!criteria.some(({ key }) => key === 'relevancy')) return mail.sort(id, uids, criteria);
   const items = await mail.sortItems(id, uids, needsText(criteria));
-  return Uint32Array.from(await inSlices(sortMessages(items, criteria, scores ?? undefined)), ({ uid }) => uid);
+  return inSlices(sortedUids(items, criteria, scores ?? undefined));
 }

@@ -40,6 +40,7 @@ export function* sortedPlaces(values: Float64Array, reverse: boolean): Sliced<Ui
   }
   let order = new Uint32Array(count);
   for (let n = 0; n < count; n++) order[n] = n;
+  yield;
   const digit = Math.floor(2 ** 53 / (count + 1));
   const packed = new Float64Array(count);
   for (let [unit, left] = [1, high - low]; left > 0; unit *= digit, left = Math.floor(left / digit)) {

@@ -89,6 +89,11 @@ const numbers: readonly SortKey[] = ['arrival', 'date', 'size', 'relevancy'];
 
 export const needsText = (criteria: readonly SortCriterion[]): boolean => criteria.some(({ key }) => !numbers.includes(key));
 
-export function sortMessages(items: readonly SortItem[], criteria: readonly SortCriterion[], scores?: Scores): Sliced<SortItem[]> {
-  return sliceSort(items, comparator(criteria, scores));
+/** UIDs in the order the criteria ask for. */
+export function* sortedUids(items: readonly SortItem[], criteria: readonly SortCriterion[], scores?: Scores): Sliced<Uint32Array> {
+  const sorted = yield* sliceSort(items, comparator(criteria, scores));
+  yield;
+  const uids = new Uint32Array(sorted.length);
+  for (let n = 0; n < uids.length; n++) uids[n] = sorted[n]!.uid;
+  return uids;
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runs } from '../../test/support/runs.ts';
 import { atOnce } from '../base/slices.ts';
 import { messageFacts } from './mime/facts.ts';
-import { sortMessages } from './sort.ts';
+import { sortedUids } from './sort.ts';
 import { formatThreads, type ThreadItem, type ThreadNode, thread } from './thread.ts';
 
 const item = (uid: number, header: string, internalDate = uid * 1000) => ({
@@ -149,6 +149,6 @@ describe('sort', () => {
     ],
     [[{ key: 'date' as const, reverse: true }], [9, 8, 7, 6, 5, 4, 3, 2, 1]],
   ])('by %j', (criteria, expected) => {
-    expect(atOnce(sortMessages(items, criteria)).map(({ uid }) => uid)).toEqual(expected);
+    expect(Array.from(atOnce(sortedUids(items, criteria)))).toEqual(expected);
   });
 });

@@ -8,11 +8,10 @@ import type { Reader } from './reader.ts';
 import type { KeyRecord } from './tables/message.ts';
 import { find } from './view.ts';
 
-/** Rows read at a step, and milliseconds the loop is held at a time. */
+/** Rows read at a step. */
 const step = 500;
 /** Keys parsed between looks at the clock. */
 const itemStep = 128;
-const slice = 5;
 /** Messages whose text keys are kept, of all mailboxes together. */
 const keptTexts = 100_000;
 
@@ -77,7 +76,7 @@ export class MailboxKeys {
   }
 
   async #load(): Promise<void> {
-    const share = new Share(slice);
+    const share = new Share();
     const { messages } = this.#reader().mailbox(this.#mailbox);
     // Expunged ones are let go when they are many.
     if (this.#count > 2 * messages + step) this.clear();
@@ -179,7 +178,7 @@ export class MailboxKeys {
   async items(uids: ArrayLike<number>, withText: boolean): Promise<SortItem[]> {
     await this.load();
     const items: SortItem[] = [];
-    const share = new Share(slice);
+    const share = new Share();
     const lookUp: number[] = [];
     for (let i = 0; i < uids.length; i++) {
       if (withText && i % itemStep === 0) this.#readTexts(uids, i, Math.min(i + itemStep, uids.length));

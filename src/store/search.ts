@@ -13,8 +13,6 @@ import type { AccountStore, Column, MailboxSnapshot, MessageRow } from './store.
 import { lowerBound, UidSet } from './uid-set.ts';
 import type { Looked } from './writer/look.ts';
 
-/** Milliseconds the loop is held at a time. */
-const slice = 5;
 /** Messages handed to a store thread at a time. */
 const lookStep = 1000;
 /** From here on keys ask for text. */
@@ -124,7 +122,7 @@ function spanOf(key: SearchKey, uids: Uint32Array): Span {
 async function matching(test: Test, view: MailboxSnapshot, [from, to]: Span, store: AccountStore, id: MailboxId): Promise<Uint32Array> {
   const found: number[] = [];
   const message = new Candidate(store, id);
-  const share = new Share(slice);
+  const share = new Share();
   for (let i = from; i < to; i++) {
     message.reset(view.uids[i]!, view.flags[i]!, view.modSeqs[i]!);
     if (test(message)) found.push(view.uids[i]!);

@@ -1,5 +1,6 @@
+import { Share } from '../base/share.ts';
 import { inSlices } from '../base/slices.ts';
-import { insertionPlaces, needsText, type SortCriterion, type SortItem, sortMessages } from '../mail/sort.ts';
+import { insertionPlaces, needsText, type SortCriterion, type SortItem, sortedUids } from '../mail/sort.ts';
 import { onlyNumber, sortedPlaces } from '../mail/sort-numbers.ts';
 import type { MailboxKeys } from './keys.ts';
 import { UidSet } from './uid-set.ts';
@@ -33,6 +34,7 @@ export class SortOrders {
 
   async sort(uids: Uint32Array, criteria: readonly SortCriterion[]): Promise<Uint32Array> {
     await this.#keys.load();
+    const share = new Share();
     const key = JSON.stringify(criteria);
     const known = this.#kept.get(key);
     let order = known === undefined ? null : await this.#upToDate(known, criteria);
@@ -41,7 +43,9 @@ export class SortOrders {
     this.#kept.delete(key);
     this.#kept.set(key, order);
     if (this.#kept.size > kept) this.#kept.delete(this.#kept.keys().next().value!);
+    await share.next();
     const wanted = new UidSet(uids);
+    await share.next();
     return order.uids.filter((uid) => wanted.has(uid));
   }
 
@@ -49,10 +53,13 @@ export class SortOrders {
     const single = onlyNumber(criteria);
     if (single !== null) {
       const { uids: found, values } = await this.#keys.column(uids, single.key);
-      return (await inSlices(sortedPlaces(values, single.reverse))).map((at) => found[at]!);
+      const share = new Share();
+      const order = await inSlices(sortedPlaces(values, single.reverse));
+      await share.next();
+      for (let n = 0; n < order.length; n++) order[n] = found[order[n]!]!;
+      return order;
     }
-    const items = await this.#keys.items(uids, needsText(criteria));
-    return Uint32Array.from(await inSlices(sortMessages(items, criteria)), ({ uid }) => uid);
+    return inSlices(sortedUids(await this.#keys.items(uids, needsText(criteria)), criteria));
   }
 
   /** All messages of the mailbox. */

@@ -9,7 +9,7 @@ import type { MessageFacts, Part, SortKeys } from '../../src/mail/mime/part.ts';
 import type { MailboxId, ModSeq, Uid, UidValidity } from '../../src/mail/numbers.ts';
 import { addRights, removeRights } from '../../src/mail/rights.ts';
 import type { SearchKey } from '../../src/mail/search.ts';
-import { type SortCriterion, sortMessages } from '../../src/mail/sort.ts';
+import { type SortCriterion, sortedUids } from '../../src/mail/sort.ts';
 import type {
   AccountStore,
   Annotation,
@@ -238,7 +238,7 @@ export class MemoryAccount implements AccountStore {
   }
 
   async sort(id: MailboxId, uids: Uint32Array, criteria: readonly SortCriterion[]) {
-    return Uint32Array.from(atOnce(sortMessages(await this.sortItems(id, uids), criteria)), ({ uid }) => uid);
+    return atOnce(sortedUids(await this.sortItems(id, uids), criteria));
   }
 
   async openMessage(id: MailboxId, uid: Uid) {

@@ -1,3 +1,4 @@
+import { Share } from '../../base/share.ts';
 import { Fault } from '../../mail/fault.ts';
 import type { SortCriterion, SortKey } from '../../mail/sort.ts';
 import { type Command, command } from '../command.ts';
@@ -63,7 +64,10 @@ function sortCommand(byUid: boolean): Command<SortArguments> {
       const resolved = resolveKey(key, view);
       const uids = await mail.search(view.mailbox.id, resolved);
       const scores = byRelevancy || returns?.relevancy ? await relevancy(session, view, key, Array.from(uids)) : null;
-      const places = view.placesOf(await sorted(mail, view.mailbox.id, uids, criteria, scores));
+      const order = await sorted(mail, view.mailbox.id, uids, criteria, scores);
+      const share = new Share();
+      const places = view.placesOf(order);
+      await share.next();
       const found = { view, places, byUid, modSeq, scores };
       if (returns === null) {
         sendNumbers(session, 'SORT', found);

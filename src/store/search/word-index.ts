@@ -12,8 +12,6 @@ export interface WordAnswer {
   readonly undecided: UidSet;
 }
 
-/** Milliseconds the loop is held at a time. */
-const slice = 5;
 /** Contents whose fields are compared in one statement. */
 const contentStep = 10_000;
 /** Messages whose words are missing that are read in one statement. */
@@ -28,7 +26,7 @@ const textStep = 128;
 export class WordIndex {
   readonly #reader: () => Reader;
   readonly #mailbox: number;
-  readonly #share = new Share(slice);
+  readonly #share = new Share();
 
   constructor(reader: () => Reader, mailbox: number) {
     this.#reader = reader;
