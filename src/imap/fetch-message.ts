@@ -40,8 +40,13 @@ export class FetchMessage {
 
   /** The whole of a small message, as in its file, octets as latin1; null where it must be opened. */
   smallText(): string | null {
-    if (this.#text === undefined) this.#text = this.#row?.readText?.(small) ?? null;
+    if (this.#text === undefined) this.#text = this.smallOctets()?.toString('latin1') ?? null;
     return this.#text;
+  }
+
+  /** The same, until the next message is read. */
+  smallOctets(): Buffer | null {
+    return this.#row?.readOctets?.(small) ?? null;
   }
 
   /** @throws Fault expunged */

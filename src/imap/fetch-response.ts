@@ -28,6 +28,8 @@ export async function respond(
     }
     const uids = view.uidsOf(places);
     const quick = writers.every((writer) => writer.text !== undefined || writer.quick !== undefined);
+    const wholes = writers.filter((writer) => writer.whole !== undefined);
+    const isWhole = wholes.length === 1 && writers.every((writer) => writer.text !== undefined || writer.whole !== undefined);
     let next = 0;
     let whole = true;
     const share = new Share();
@@ -39,11 +41,9 @@ export async function respond(
         }
         if (uids[next] !== row.uid) continue;
         message.move(places[next++]!, row);
-        const text = quick ? line(session, message, writers) : null;
-        if (text === null) {
+        if (!(isWhole ? putWhole(session, message, writers) : quick && putLine(session, message, writers))) {
           if (!(await respondInPieces(session, message, writers))) whole = false;
         } else {
-          session.out.text(text);
           const busy = session.out.slow() ?? share.next();
           if (busy !== undefined) await busy;
         }
@@ -94,16 +94,37 @@ function viewLines(session: Session, places: Places, from: number, to: number, i
   return lines;
 }
 
-/** The whole response; null where some of it is not at hand. */
-function line(session: Session, message: FetchMessage, writers: readonly ItemWriter[]): string | null {
+/** The whole response. @returns false where some of it is not at hand, and nothing was written */
+function putLine(session: Session, message: FetchMessage, writers: readonly ItemWriter[]): boolean {
   let line = session.fetchHead(message.view, message.at);
   for (let i = 0; i < writers.length; i++) {
     const { text, quick } = writers[i]!;
     const item = text === undefined ? quick!(message) : text(message);
-    if (item === null) return null;
+    if (item === null) return false;
     line += i === 0 ? item : ` ${item}`;
   }
-  return `${line})\r\n`;
+  session.out.text(`${line})\r\n`);
+  return true;
+}
+
+/** The same with one message as it lies in its file among the items. */
+function putWhole(session: Session, message: FetchMessage, writers: readonly ItemWriter[]): boolean {
+  const octets = message.smallOctets();
+  if (octets === null) return false;
+  const { out } = session;
+  let before = session.fetchHead(message.view, message.at);
+  for (let i = 0; i < writers.length; i++) {
+    const { text, whole } = writers[i]!;
+    if (i > 0) before += ' ';
+    if (whole === undefined) before += text!(message);
+    else {
+      out.text(before);
+      before = '';
+      out.literal(whole, octets, message.row.size);
+    }
+  }
+  out.text(`${before})\r\n`);
+  return true;
 }
 
 /** @returns false where the message is gone; nothing was said of it then */

@@ -109,7 +109,7 @@ export class Maildrop {
 
   /** The whole of a small message as it lies in its file, octets as latin1; null where it must be opened. */
   smallText(message: number): string | null {
-    return this.#row(message)?.readText?.(small) ?? null;
+    return this.#row(message)?.readOctets?.(small)?.toString('latin1') ?? null;
   }
 
   /** @throws Fault expunged */

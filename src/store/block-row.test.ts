@@ -26,7 +26,19 @@ const texts = [
 const said = (row: MessageRow): unknown[] => {
   const { uid, flags, moreKeywords, modSeq, internalDate, zone, size, saveDate, emailId } = row;
   const octets = columns.map((column) => row[column]?.toString('latin1') ?? null);
-  return [uid, flags, moreKeywords, modSeq, internalDate, zone, size, saveDate, emailId, row.readText!(100_000), octets];
+  return [
+    uid,
+    flags,
+    moreKeywords,
+    modSeq,
+    internalDate,
+    zone,
+    size,
+    saveDate,
+    emailId,
+    row.readOctets!(100_000)?.toString('latin1') ?? null,
+    octets,
+  ];
 };
 
 it('rows that are read together say what they say one by one', async () => {

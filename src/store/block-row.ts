@@ -74,8 +74,8 @@ export class BlockRow implements MessageRow {
     return null;
   }
 
-  readText(longest: number): string | null {
+  readOctets(longest: number): Buffer | null {
     this.#whole ??= this.#one(this.uid);
-    return this.#whole?.readText?.(longest) ?? null;
+    return this.#whole?.readOctets?.(longest) ?? null;
   }
 }

@@ -58,7 +58,7 @@ class Row {
     this.#path = record.origin === null ? `${folder}${record.file}` : `${root}/${record.origin}`;
   }
 
-  readText(longest: number): string | null {
+  readOctets(longest: number): Buffer | null {
     const { fileSize } = this.#record;
     return fileSize <= longest && isOwn(this.#mailbox, this.#record) ? readSmallFile(this.#path, fileSize) : null;
   }

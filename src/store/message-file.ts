@@ -41,13 +41,13 @@ function readInto(room: Buffer, path: string, length: number): number {
 }
 
 /**
- * A small plain file as latin1. null where there is none of that name, where it is a link, or of another size. One octet more is
+ * A small plain file, in memory that the next one uses again. null where there is none of that name, where it is a link, or of another size. One octet more is
  * asked for than should be there: no need to look at the size first, nor at what it is, for only a plain file has just so many.
  */
-export function readSmallFile(path: string, size: number): string | null {
+export function readSmallFile(path: string, size: number): Buffer | null {
   if (size > atOnce || size === 0) return null;
   room ??= Buffer.allocUnsafeSlow(atOnce + 1);
-  return readInto(room, path, size + 1) === size ? room.toString('latin1', 0, size) : null;
+  return readInto(room, path, size + 1) === size ? room.subarray(0, size) : null;
 }
 
 /** The first octets of a file, at most so many, as latin1. '' where it cannot be read, or is a link. */

@@ -128,8 +128,11 @@ export interface MessageRow extends FlagRow {
   readonly preview?: string;
   readonly sortKeys?: string;
   readonly fileName?: string;
-  /** The whole message as it lies in its file, octets as latin1; null where that is longer, or not as this row says: `openMessage` then. */
-  readText?(longest: number): string | null;
+  /**
+   * The whole message as it lies in its file; null where that is longer, or not as this row says: `openMessage` then. In memory that
+   * the next read, of whichever row, uses again.
+   */
+  readOctets?(longest: number): Buffer | null;
 }
 
 /** One message's file, open. Its lines end with LF or CRLF, as it was stored. */

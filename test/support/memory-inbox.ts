@@ -79,7 +79,7 @@ function accountStore(store: MemoryInboxes, account: MailAccount): AccountStore 
         .filter(({ uid }) => wanted.has(uid))
         .map((message) => ({
           ...row(message, columns.includes('fileName')),
-          readText: (longest: number) => text(inbox, message, longest),
+          readOctets: (longest: number) => octets(inbox, message, longest),
         }));
       for (let i = 0; i < rows.length; i += 100) yield rows.slice(i, i + 100);
     },
@@ -105,9 +105,9 @@ function accountStore(store: MemoryInboxes, account: MailAccount): AccountStore 
   return part as AccountStore;
 }
 
-function text(inbox: readonly Stored[], message: Stored, longest: number): string | null {
+function octets(inbox: readonly Stored[], message: Stored, longest: number): Buffer | null {
   const { bytes } = message;
-  return inbox.includes(message) && bytes.length > 0 && bytes.length <= longest ? bytes.toString('latin1') : null;
+  return inbox.includes(message) && bytes.length > 0 && bytes.length <= longest ? bytes : null;
 }
 
 function row({ uid, bytes, fileName, flags }: Stored, named: boolean): MessageRow {

@@ -68,6 +68,7 @@ function sectionWriter({ section, partial }: FetchItem, session: Session, marksS
     return {
       columns: [],
       marksSeen,
+      ...(partial === null ? { whole: label } : {}),
       quick: (m) => {
         const octets = m.smallText();
         return octets === null ? null : literal(crlfText(octets));

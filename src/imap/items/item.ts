@@ -19,6 +19,8 @@ export interface ItemWriter {
   readonly text?: (message: FetchMessage) => string;
   /** The same where it is at hand without waiting; null: `prepare` and `write` must do it. No effects. */
   readonly quick?: (message: FetchMessage) => string | null;
+  /** The whole message as a literal of this label, where no other item needs more than the row: without strings in between. */
+  readonly whole?: string;
   /** For what is not whole in memory. */
   readonly write?: (message: FetchMessage, out: Output) => Promise<void> | undefined;
 }
