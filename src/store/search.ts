@@ -98,8 +98,11 @@ export async function searchMailbox(
   if (key.kind === 'all') return view.uids;
   const span = spanOf(key, view.uids);
   const among = view.uids.subarray(...span);
-  const test = await compile(key, { store, id, view, span, words: new WordIndex(reader, id), keys, look, among });
-  return matching(test, view, span, store, id);
+  const place: Place = { store, id, view, span, words: new WordIndex(reader, id), keys, look, among };
+  // Nothing but text is asked for: what matches is known without a look at each message.
+  if (key.kind === 'header' || key.kind === 'body' || key.kind === 'text')
+    return stillThere((await indexed(key, place)).among(view.uids), place);
+  return matching(await compile(key, place), place);
 }
 
 /** Places, from one to before another. */
@@ -119,7 +122,7 @@ function spanOf(key: SearchKey, uids: Uint32Array): Span {
 }
 
 /** Works through a part of the mailbox in slices. */
-async function matching(test: Test, view: MailboxSnapshot, [from, to]: Span, store: AccountStore, id: MailboxId): Promise<Uint32Array> {
+async function matching(test: Test, { view, span: [from, to], store, id }: Part): Promise<Uint32Array> {
   const found: number[] = [];
   const message = new Candidate(store, id);
   const share = new Share();
@@ -129,12 +132,16 @@ async function matching(test: Test, view: MailboxSnapshot, [from, to]: Span, sto
     const turn = (i & 31) === 31 ? share.next() : undefined;
     if (turn !== undefined) await turn;
   }
-  // Of what went while we looked some keys saw nothing any more, and NOT of that would be true.
+  return stillThere(Uint32Array.from(found), { view, store, id });
+}
+
+/** Of what went while we looked some keys saw nothing any more, and NOT of that would be true. */
+async function stillThere(found: Uint32Array, { view, store, id }: Pick<Part, 'view' | 'store' | 'id'>): Promise<Uint32Array> {
   const { complete, expunged } = await store.changes(id, view.highestModSeq);
-  if (expunged.length === 0 && complete) return Uint32Array.from(found);
+  if (expunged.length === 0 && complete) return found;
   const left = complete ? null : new UidSet(store.snapshot(id).uids);
   const gone = new UidSet(expunged);
-  return Uint32Array.from(found).filter((uid) => (left === null ? !gone.has(uid) : left.has(uid)));
+  return found.filter((uid) => (left === null ? !gone.has(uid) : left.has(uid)));
 }
 
 export interface SearchSources {
@@ -144,18 +151,22 @@ export interface SearchSources {
   readonly look: (uids: Uint32Array, question: TextQuestion) => Promise<Looked>;
 }
 
-interface Place extends Pick<SearchSources, 'keys' | 'look'> {
-  /** UIDs that other keys leave, ascending. */
-  readonly among: Uint32Array;
+/** Of a mailbox as it was when the search began. */
+interface Part {
   readonly store: AccountStore;
   readonly id: MailboxId;
   readonly view: MailboxSnapshot;
   readonly span: Span;
+}
+
+interface Place extends Part, Pick<SearchSources, 'keys' | 'look'> {
+  /** UIDs that other keys leave, ascending. */
+  readonly among: Uint32Array;
   readonly words: WordIndex;
 }
 
-/** The index's word where it has one; the messages themselves where it has not. */
-async function indexed(question: TextQuestion, { among, look, words, view }: Place): Promise<Test> {
+/** UIDs that match: the index's word where it has one; the messages themselves where it has not. */
+async function indexed(question: TextQuestion, { among, look, words, view }: Place): Promise<UidSet> {
   const answer = await (among.length * few <= view.uids.length ? words.of(among, question) : words.all(question));
   const matched = answer?.matched ?? new UidSet();
   let left = answer === null ? among : answer.undecided.size === 0 ? none : among.filter((uid) => answer.undecided.has(uid));
@@ -164,7 +175,7 @@ async function indexed(question: TextQuestion, { among, look, words, view }: Pla
     for (const uid of found) matched.add(uid);
     left = left.subarray(done);
   }
-  return ({ uid }) => matched.has(uid);
+  return matched;
 }
 
 /** Keys that need no text first: what they leave is all that may have to be looked at. */
@@ -172,8 +183,7 @@ async function compileAll(keys: readonly SearchKey[], place: Place): Promise<Tes
   const tests: Test[] = [];
   let { among } = place;
   for (const one of keys.toSorted((a, b) => cost(a) - cost(b))) {
-    if (cost(one) >= textCost && among === place.among && tests.length > 0)
-      among = await matching(combine(tests, true), place.view, place.span, place.store, place.id);
+    if (cost(one) >= textCost && among === place.among && tests.length > 0) among = await matching(combine(tests, true), place);
     tests.push(await compile(one, { ...place, among }));
   }
   return combine(tests, true);
@@ -245,7 +255,7 @@ async function compile(key: SearchKey, place: Place): Promise<Test> {
     case 'header':
     case 'body':
     case 'text':
-      return indexed(key, place);
+      return uidIn(await indexed(key, place));
   }
 }
 
@@ -262,6 +272,11 @@ const ofRow =
     const row = message.row();
     return row !== null && test(row);
   };
+
+const uidIn =
+  (matched: UidSet): Test =>
+  ({ uid }) =>
+    matched.has(uid);
 
 function uidTest(ranges: readonly (readonly [number, number])[]): Test {
   return ({ uid }) => {

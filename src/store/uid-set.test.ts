@@ -14,6 +14,8 @@ it('has what was added, as a set has', () => {
       const model = new Set(added);
       expect(set.size).toBe(model.size);
       for (const one of [...asked, ...added]) expect(set.has(one)).toBe(model.has(one));
+      const uids = Uint32Array.from(new Set([...asked, ...added.slice(0, 3)])).sort();
+      expect(Array.from(set.among(uids))).toEqual(Array.from(uids).filter((one) => model.has(one)));
     }),
   );
 });

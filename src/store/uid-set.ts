@@ -35,6 +35,25 @@ export class UidSet {
     return page !== undefined && (page[(uid & 0xffff) >>> 5]! & (1 << (uid & 31))) !== 0;
   }
 
+  /** Those of `uids`, ascending, that are in the set: costs what is in the set, not what is in `uids`. */
+  among(uids: Uint32Array): Uint32Array {
+    const found = new Uint32Array(this.#size);
+    let count = 0;
+    let at = 0;
+    for (const number of Array.from(this.#pages.keys()).sort((a, b) => a - b)) {
+      const page = this.#pages.get(number)!;
+      const first = number * 2 ** pageBits;
+      for (let word = 0; word < page.length; word++) {
+        for (let bits = page[word]!; bits !== 0; bits &= bits - 1) {
+          const uid = first + word * 32 + 31 - Math.clz32(bits & -bits);
+          if (uids[at] !== uid) at = lowerBound(uids, uids.length, uid, at);
+          if (uids[at] === uid) found[count++] = uid;
+        }
+      }
+    }
+    return found.subarray(0, count);
+  }
+
   /** The page of a UID. Most often it is the one asked for last. */
   #at(uid: number): Uint32Array | undefined {
     const number = uid >>> pageBits;
@@ -46,9 +65,9 @@ export class UidSet {
   }
 }
 
-/** The first place of a UID that is `uid` or above, among the first `count`, ascending. */
-export function lowerBound(uids: Uint32Array, count: number, uid: number): number {
-  let low = 0;
+/** The first place of a UID that is `uid` or above, among the first `count`, ascending, from one on. */
+export function lowerBound(uids: Uint32Array, count: number, uid: number, from = 0): number {
+  let low = from;
   let high = count;
   while (low < high) {
     const middle = (low + high) >>> 1;
