@@ -19,6 +19,7 @@ import type { StoreSettings } from '../settings.ts';
 import { AccountTables } from '../tables/account-tables.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { MessageRecord } from '../tables/message.ts';
+import { SpareFile } from './spare-file.ts';
 
 /** UIDs set aside at a time in a folder's synced file. */
 export const uidBlock = 1000;
@@ -110,6 +111,7 @@ export class AccountWriter extends AccountTables {
   readonly settings: StoreSettings;
   readonly log: Log;
   readonly inode: number;
+  readonly spareFile: SpareFile;
   /** What may make its deliveries durable, and the device they are on. */
   journal: { readonly journal: Journal; readonly device: number; readonly home: string } | null = null;
   /** Mailboxes of the account are being made: nothing of them was promised to anyone, one sync at the end will do. */
@@ -140,9 +142,11 @@ export class AccountWriter extends AccountTables {
     this.log = log.child({ address: names.address });
     this.inode = statSync(this.indexFile).ino;
     this.#wal = new WalFile(this.indexFile);
+    this.spareFile = new SpareFile(join(this.root, 'tmp'));
   }
 
   override close(): void {
+    this.spareFile.drop();
     super.close();
     this.#wal.close();
   }

@@ -123,8 +123,7 @@ function checkRoom(writer: AccountWriter): void {
 function stage(writer: AccountWriter, message: IncomingMessage): StagedFile {
   const now = Date.now();
   const unique = uniqueName(now);
-  const path = `${writer.root}/tmp/${unique}`;
-  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  const { path, fd } = writer.spareFile.take();
   try {
     const { facts, header } = message.file === null ? writeBytes(fd, message.bytes!) : copyFile(fd, message.file, message.prefix);
     const internalDate = message.internalDate ?? now;

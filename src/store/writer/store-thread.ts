@@ -272,11 +272,14 @@ export class StoreThread {
 
   async #finish({ pieces, replies, hints, debt }: Round): Promise<void> {
     await pay(debt, this.#journal, this.#waiting.length === 0, this.#log);
-    for (const piece of pieces) {
-      replies.push(this.#reply(piece));
-      piece.operation.dispose?.();
-    }
+    for (const piece of pieces) replies.push(this.#reply(piece));
     if (replies.length + hints.length > 0) this.#send({ replies, hints });
+    for (const { request, held, operation } of pieces) {
+      operation.dispose?.();
+      // While nobody waits, for the message that may follow.
+      if (request.command === 'append' && this.#waiting.length === 0 && this.#open.get(held.writer.home) === held)
+        held.writer.spareFile.prepare();
+    }
     this.#schedule();
   }
 
