@@ -283,8 +283,9 @@ export class Account implements AccountStore {
   read(id: MailboxId, uids: Uint32Array): Promise<void> | undefined {
     const reader = this.#reader;
     reader.mailbox(id);
+    const first = reader.firstUnread(id);
     // A view of an array would take the whole of it along to the other thread.
-    return uids.length > 0 && reader.hasUnread(id) ? this.#call('read', { mailbox: id, uids: uids.slice() }) : undefined;
+    return first !== null && uids.some((uid) => uid >= first) ? this.#call('read', { mailbox: id, uids: uids.slice() }) : undefined;
   }
 
   async openMessage(id: MailboxId, uid: Uid): Promise<MessageFile> {

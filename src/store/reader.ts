@@ -19,7 +19,7 @@ export class Reader extends AccountTables {
     this.#isFresh = false;
   };
   readonly #records = new Map<number, MailboxRecord | undefined>();
-  readonly #unread = new Map<number, boolean>();
+  readonly #unread = new Map<number, number | null>();
   readonly #keywords = new Map<number, readonly string[]>();
   #subscribed: ReadonlySet<string> | null = null;
   #all: readonly MailboxRecord[] | null = null;
@@ -112,12 +112,12 @@ export class Reader extends AccountTables {
     return found;
   }
 
-  /** Whether the contents of some messages of a mailbox were not read yet. */
-  hasUnread(id: number): boolean {
+  /** The lowest UID of a mailbox's messages whose contents were not read yet; null where all were. */
+  firstUnread(id: number): number | null {
     this.#fresh();
     let found = this.#unread.get(id);
     if (found === undefined) {
-      found = this.messages.hasUnread(id);
+      found = this.messages.firstUnread(id);
       this.#unread.set(id, found);
     }
     return found;

@@ -7,7 +7,7 @@ import { stagedBytes } from '../base/staging.ts';
 import type { AccountId, MailboxId } from '../mail/numbers.ts';
 import type { SearchKey } from '../mail/search.ts';
 import { openStore } from './open-store.ts';
-import { storeDefaults } from './settings.ts';
+import { journalDefaults, storeDefaults } from './settings.ts';
 import type { AccountStore, MailStore } from './store.ts';
 import * as content from './writer/content.ts';
 
@@ -146,5 +146,64 @@ describe('many changes at once', () => {
     await account.store(id, [8], { op: 'remove', flags: ['\\Flagged'] });
     const last = account.snapshot(id);
     expect([last.uids.length, last.flags[6]! & 4, last.flags[7]! & 4]).toEqual([many - 1, 0, 4]);
+  });
+});
+
+describe('a message by itself', () => {
+  const text = 'From: ann@example.com\nSubject: copper kettle\nDate: Sun, 22 Nov 2026 10:00:00 +0000\n\nneedle\r\nand hay\n';
+  const owner = () => ({ id: 1 as AccountId, address: 'a@example.com', home: join(home, 'mail'), quota: 0 });
+  const message = (octets = text) => [{ message: stagedBytes(Buffer.from(octets)), flags: [] }];
+
+  /** The last of the messages was answered before its contents were read. */
+  async function lately(): Promise<{ account: AccountStore; id: MailboxId; uid: number; sizes: readonly number[] }> {
+    home = mkdtempSync(join(tmpdir(), 'postcote-unread-'));
+    const journal = { ...journalDefaults, segmentSize: 1 << 20, dir: join(home, 'journal') };
+    store = openStore({ ...storeDefaults, minFree: 0, journal }, { log: silentLog });
+    const account = await store.open(owner());
+    const { id } = account.find('INBOX')!;
+    // From when the journal takes messages.
+    await expect
+      .poll(
+        async () => {
+          const [one] = await account.append('INBOX', message());
+          return account.read(id, Uint32Array.of(one!.uid)) !== undefined;
+        },
+        { timeout: 5000 },
+      )
+      .toBe(true);
+    const [last] = await account.append('INBOX', message());
+    const { uid } = last!;
+    return { account, id, uid, sizes: [...account.fetch(id, [uid], [])].flat().map(({ size }) => size) };
+  }
+
+  it('is whole for whoever asks at once', async () => {
+    const { account, id, uid, sizes } = await lately();
+    expect(sizes).toEqual([text.length + 5]);
+    const found = async (key: unknown) => Array.from(await account.search(id, key as SearchKey)).at(-1);
+    expect(await found({ kind: 'header', field: 'subject', text: 'KETTLE' })).toBe(uid);
+    expect(await found({ kind: 'body', text: 'needle' })).toBe(uid);
+    expect(await found({ kind: 'date', which: 'sent', op: 'on', day: 20779 })).toBe(uid);
+    const all = account.snapshot(id).uids;
+    expect([...(await account.sort(id, all, [{ key: 'date', reverse: true }]))]).toHaveLength(all.length);
+    await account.read(id, all);
+    const rows = [...account.fetch(id, all, ['envelope'])].flat();
+    expect(rows.every(({ envelope, size }) => String(envelope).includes('copper kettle') && size === text.length + 5)).toBe(true);
+  });
+
+  it('is read soon, and asks nobody who wants others to wait for it', async () => {
+    const { account, id, uid } = await lately();
+    const earlier = account.snapshot(id).uids.filter((one) => one < uid);
+    await account.read(id, earlier);
+    await account.append('INBOX', message());
+    expect(account.read(id, earlier)).toBeUndefined();
+    await expect.poll(() => account.read(id, account.snapshot(id).uids) === undefined, { timeout: 5000 }).toBe(true);
+  });
+
+  it('is read with its answer where it is one of many, or long', async () => {
+    const { account, id } = await lately();
+    await expect.poll(() => account.read(id, account.snapshot(id).uids) === undefined, { timeout: 5000 }).toBe(true);
+    await Promise.all(Array.from({ length: 8 }, () => account.append('INBOX', message())));
+    const last = await account.append('INBOX', message(`${text}${'x\n'.repeat(40_000)}`));
+    expect(account.read(id, Uint32Array.of(last[0]!.uid))).toBeUndefined();
   });
 });

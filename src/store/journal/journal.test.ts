@@ -211,7 +211,7 @@ describe('a write to the journal that fails', () => {
       writer,
       appendRequest('INBOX', [{ message: stagedBytes(Buffer.from('Subject: x\n\nx\n')), flags: [] }], 0, {}).request,
     );
-    operation.prepare!();
+    operation.prepare!(false);
     expect(operation.unsynced!()).toEqual([]);
     const job: Job = { held: { writer }, operation, outcome: writer.run([operation])[0]! };
     return { debt: debtOf(new Map([[{ writer }, [job]]])), job, writer };

@@ -127,8 +127,8 @@ export function messageTable(db: Database) {
     `SELECT ${unreadColumns} FROM message WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?)) AND content_id IS NULL`,
   );
   const isUnread = db.prepare<[number, number, number], number>(`SELECT content_id IS NULL FROM message WHERE ${one}`).pluck();
-  const anyUnread = db
-    .prepare<[number], number>('SELECT 1 FROM message INDEXED BY message_unread WHERE mailbox_id = ? AND content_id IS NULL LIMIT 1')
+  const firstUnread = db
+    .prepare<[number], number | null>('SELECT min(uid) FROM message INDEXED BY message_unread WHERE mailbox_id = ? AND content_id IS NULL')
     .pluck();
   const setContent = db.prepare<[number, number, number, number | null, number | null, number, number]>(
     'UPDATE message SET content_id = ?, size = ?, file_size = ?, sent = ?, sent_day = ? WHERE mailbox_id = ? AND uid = ?',
@@ -225,7 +225,8 @@ export function messageTable(db: Database) {
     /** Those of many. @param uids a JSON array */
     unreadAmong: (mailbox: number, uids: string) => unreadAmong.all(mailbox, uids),
     isUnread: (mailbox: number, uid: number): boolean => isUnread.get(mailbox, uid, uid) === 1,
-    hasUnread: (mailbox: number): boolean => anyUnread.get(mailbox) !== undefined,
+    /** Lowest UID of those whose contents were not read yet; null where there is none. */
+    firstUnread: (mailbox: number): number | null => firstUnread.get(mailbox) ?? null,
     setContent: (mailbox: number, uid: number, content: number, { virtualSize, size, sortKeys: { sent, sentDay } }: MessageFacts) =>
       setContent.run(content, virtualSize, size, sent, sentDay, mailbox, uid),
     /** What messages after a UID are sorted by, in UID order. */

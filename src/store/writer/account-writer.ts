@@ -38,7 +38,8 @@ export const unfinished = Symbol('unfinished');
 export interface Operation<R = unknown> {
   /** Answered when its commit survives power loss by itself (STORE, EXPUNGE, MOVE); otherwise the file's name carries what the row says. */
   readonly durable: boolean;
-  prepare?(): void;
+  /** @param isAlone nothing else waits, or is done with it */
+  prepare?(isAlone: boolean): void;
   /** Messages that `run` has put in their places and that the journal makes durable. Called once after `run`. */
   journaled?(): readonly Unsynced[];
   /** Descriptors that must be on disk before `run`. Called once after `prepare`. */
@@ -161,9 +162,9 @@ export class AccountWriter extends AccountTables {
   }
 
   /** @throws StaleIndex where the home was taken away, its index with it: it is made anew */
-  prepare(operation: Operation): void {
+  prepare(operation: Operation, isAlone: boolean): void {
     try {
-      operation.prepare?.();
+      operation.prepare?.(isAlone);
     } catch (error) {
       throw this.isCurrent() ? error : new StaleIndex(this.indexFile);
     }

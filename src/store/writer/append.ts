@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { syncFolder, writeWhole } from '../../base/durable-file.ts';
 import { Fault } from '../../mail/fault.ts';
 import { FactsReader, messageFacts } from '../../mail/mime/facts.ts';
-import type { MessageFacts } from '../../mail/mime/part.ts';
 import { baseName, lettersOfBits, uniqueName } from '../files/name.ts';
 import { canonicalName } from '../files/paths.ts';
 import { longestHeader } from '../tables/content.ts';
 import type { MailboxRecord } from '../tables/mailbox.ts';
 import type { MessageRecord } from '../tables/message.ts';
 import type { AccountWriter, Operation, Unsynced } from './account-writer.ts';
+import type { FileFacts } from './content.ts';
 import { removeRow } from './flags.ts';
 import { createMailbox } from './mailboxes.ts';
 import { mustBeGone } from './mend.ts';
@@ -43,6 +43,8 @@ export interface AppendedTo {
   readonly uids: readonly number[];
   readonly modseqs: readonly number[];
   readonly recent: boolean;
+  /** Contents are still to be read. */
+  readonly unread: boolean;
   /** Flags of the messages, and mod-sequences of the mailbox around them; null where they are not all that came between these. */
   readonly added: { readonly flags: readonly number[]; readonly before: number; readonly after: number } | null;
 }
@@ -53,8 +55,10 @@ interface StagedFile {
   fd: number;
   /** It has its name; nothing is left in `tmp/`. */
   placed: boolean;
-  facts: MessageFacts;
-  header: Uint8Array | null;
+  readonly size: number;
+  readonly virtualSize: number;
+  /** null: to be read behind the answer. */
+  readonly content: FileFacts | null;
   internalDate: number;
   zone: number | null;
   /** Where it lies, once placed. */
@@ -84,12 +88,15 @@ export function append(writer: AccountWriter, request: AppendRequest): Operation
   let care: Care = durable ? 'syncFirst' : 'sync';
   return {
     durable,
-    prepare() {
+    prepare(isAlone) {
       checkRoom(writer);
       const { journal } = writer;
       if (!durable && journal !== null && request.messages.every(({ bytes }) => bytes !== null && journal.journal.takes(bytes.length)))
         care = 'journal';
-      for (const message of request.messages) staged.push(stage(writer, message));
+      for (const message of request.messages) {
+        const later = isAlone && care === 'journal' && message.bytes!.length <= readLater;
+        staged.push(stage(writer, message, later));
+      }
     },
     unsynced: () => (care === 'journal' ? [] : staged.map(({ fd }) => fd)),
     run: () => place(writer, request, staged, care),
@@ -102,6 +109,11 @@ export function append(writer: AccountWriter, request: AppendRequest): Operation
     },
   };
 }
+
+/** Octets of a message, by itself, whose contents are read behind the answer, from its file: with many others, or when somebody asks for them. */
+const readLater = 60_000;
+const lf = 10;
+const cr = 13;
 
 const freeChecked = new Map<string, { at: number; free: number }>();
 
@@ -120,16 +132,16 @@ function checkRoom(writer: AccountWriter): void {
   if (known.free < minFree) throw new Fault('storageFull', `${known.free} octets free on the disk of ${writer.root}`);
 }
 
-function stage(writer: AccountWriter, message: IncomingMessage): StagedFile {
+function stage(writer: AccountWriter, message: IncomingMessage, later: boolean): StagedFile {
   const now = Date.now();
   const unique = uniqueName(now);
   const { path, fd } = writer.spareFile.take();
   try {
-    const { facts, header } = message.file === null ? writeBytes(fd, message.bytes!) : copyFile(fd, message.file, message.prefix);
+    const written = message.file === null ? writeBytes(fd, message.bytes!, later) : whole(copyFile(fd, message.file, message.prefix));
     const internalDate = message.internalDate ?? now;
     futimesSync(fd, now / 1000, internalDate / 1000);
     const { zone } = message;
-    return { unique, path, fd, placed: false, facts, header, internalDate, zone, mailbox: null, file: '', uid: 0 };
+    return { unique, path, fd, placed: false, ...written, internalDate, zone, mailbox: null, file: '', uid: 0 };
   } catch (error) {
     closeSync(fd);
     rmSync(path, { force: true });
@@ -137,13 +149,25 @@ function stage(writer: AccountWriter, message: IncomingMessage): StagedFile {
   }
 }
 
-function writeBytes(fd: number, bytes: Uint8Array): { facts: MessageFacts; header: Uint8Array | null } {
+type Written = Pick<StagedFile, 'size' | 'virtualSize' | 'content'>;
+
+const whole = (content: FileFacts): Written => ({ size: content.facts.size, virtualSize: content.facts.virtualSize, content });
+
+function writeBytes(fd: number, bytes: Uint8Array, later: boolean): Written {
   writeWhole(fd, bytes);
+  if (later) return { size: bytes.length, virtualSize: virtualSize(bytes), content: null };
   const facts = messageFacts(bytes);
-  return { facts, header: facts.headerSize <= longestHeader ? bytes.subarray(0, facts.headerSize) : null };
+  return whole({ facts, header: facts.headerSize <= longestHeader ? bytes.subarray(0, facts.headerSize) : null });
 }
 
-function copyFile(fd: number, file: string, prefix: Uint8Array | null): { facts: MessageFacts; header: Uint8Array | null } {
+/** Octets with CRLF line ends. */
+function virtualSize(bytes: Uint8Array): number {
+  let bare = 0;
+  for (let at = bytes.indexOf(lf); at !== -1; at = bytes.indexOf(lf, at + 1)) if (bytes[at - 1] !== cr) bare++;
+  return bytes.length + bare;
+}
+
+function copyFile(fd: number, file: string, prefix: Uint8Array | null): FileFacts {
   const reader = new FactsReader();
   const start: Uint8Array[] = [];
   let kept = 0;
@@ -184,7 +208,7 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
   if (mailbox === undefined) throw new Fault('noSuchMailbox', name);
   const old = replaced(writer, request);
   if (request.quota > 0) {
-    const more = staged.reduce((sum, { facts }) => sum + facts.virtualSize, 0);
+    const more = staged.reduce((sum, { virtualSize }) => sum + virtualSize, 0);
     const less = old?.row.size ?? 0;
     if (writer.account.usage().bytes + more - less > request.quota) throw new Fault('overQuota', writer.address);
   }
@@ -224,7 +248,11 @@ function place(writer: AccountWriter, request: AppendRequest, staged: readonly S
     writer.hint(old.mailbox.id, modseq);
   }
   const isAll = flags.length === staged.length && old === null;
-  return { ...result, added: isAll ? { flags, before: mailbox.modseq, after: modseq } : null };
+  return {
+    ...result,
+    unread: staged.some(({ content }) => content === null),
+    added: isAll ? { flags, before: mailbox.modseq, after: modseq } : null,
+  };
 }
 
 /** null where another was faster in expunging it. */
@@ -249,8 +277,8 @@ function insert(
   modseq: number,
   care: Care,
 ): void {
-  const { facts, header, internalDate, zone } = staged;
-  const base = baseName({ unique: staged.unique, fields: `,S=${facts.size},W=${facts.virtualSize}` }, mailbox.uidValidity, uid);
+  const { size, virtualSize, content, internalDate, zone } = staged;
+  const base = baseName({ unique: staged.unique, fields: `,S=${size},W=${virtualSize}` }, mailbox.uidValidity, uid);
   const folder = bits === 0 ? 'new' : 'cur';
   const file = bits === 0 ? `new/${base}` : `cur/${base}:2,${lettersOfBits(bits)}`;
   const target = writer.path(mailbox, file);
@@ -262,7 +290,7 @@ function insert(
   writer.onUndo(() => rmSync(target, { force: true }));
   if (care === 'sync') writer.syncLater(writer.path(mailbox, folder));
   else if (care === 'syncFirst') syncFolder(writer.path(mailbox, folder));
-  const contentId = writer.contents.insert(facts, header);
+  const contentId = content === null ? null : writer.contents.insert(content.facts, content.header);
   writer.messages.insert(mailbox.id, {
     uid,
     flags: bits,
@@ -270,14 +298,14 @@ function insert(
     internalDate,
     zone,
     saveDate: Date.now(),
-    size: facts.virtualSize,
-    fileSize: facts.size,
+    size: virtualSize,
+    fileSize: size,
     dirty: 0,
     contentId,
     file,
     origin: null,
-    sent: facts.sortKeys.sent,
-    sentDay: facts.sortKeys.sentDay,
+    sent: content?.facts.sortKeys.sent ?? null,
+    sentDay: content?.facts.sortKeys.sentDay ?? null,
   });
 }
 

@@ -6,7 +6,6 @@ import { isFull, sqliteFault } from '../../db/open.ts';
 import { Fault } from '../../mail/fault.ts';
 import { type Journal, type JournalStep, openJournal } from '../journal/journal.ts';
 import type { Burst, CommandName, Commands, Reply, Request, Told } from '../protocol.ts';
-import { WordIndexer } from '../search/index-words.ts';
 import type { StoreSettings } from '../settings.ts';
 import { surplus } from '../surplus.ts';
 import { type AccountWriter, type Operation, StaleIndex, unfinished } from './account-writer.ts';
@@ -17,10 +16,11 @@ import { copy, move } from './copy.ts';
 import { type Debt, debtOf, type Job, pay, syncPrepared } from './durable.ts';
 import { claimRecent, expunge, store } from './flags.ts';
 import { found } from './found.ts';
+import { Held } from './held.ts';
 import { lookThrough } from './look.ts';
 import { create, deleteMailbox, rename, setSpecialUse, subscribe } from './mailboxes.ts';
 import { mustBeSound } from './mend.ts';
-import { adoptFolders, giveUp, isBroken, isKnown, type Opened, openWriter, setAside } from './open.ts';
+import { adoptFolders, giveUp, isBroken, isKnown, openWriter, setAside } from './open.ts';
 import { type Looked, type ScanResult, scanning } from './scan.ts';
 import { settle, settleAll } from './settle.ts';
 
@@ -105,31 +105,13 @@ function look(writer: AccountWriter, { mailbox, missing, unless }: Commands['sca
 
 const leavesNone: ReadonlySet<CommandName> = new Set(['open', 'load', 'keep', 'changes', 'mend', 'read', 'look']);
 
+/** What may leave contents to be read behind the answer. */
+const leavesUnread: ReadonlySet<CommandName> = new Set(['append', 'scan']);
+
 /** Whether files are to be renamed or removed after the answer. */
 function leavesFiles({ command, request }: Request): boolean {
   if (command === 'append') return (request as Commands['append']['request']).replaces !== null;
   return !leavesNone.has(command);
-}
-
-class Held {
-  readonly writer: AccountWriter;
-  readonly indexer: WordIndexer;
-  used = 0;
-  /** Another index lies there by now. */
-  isStale = false;
-  unsettled = true;
-  unread: boolean;
-  unindexed = true;
-
-  constructor({ writer, unread }: Opened) {
-    this.writer = writer;
-    this.indexer = new WordIndexer(writer);
-    this.unread = unread;
-  }
-
-  get busy(): boolean {
-    return this.unsettled || this.unread || this.unindexed;
-  }
 }
 
 interface Piece extends Job {
@@ -157,6 +139,7 @@ export class StoreThread {
   #timer: NodeJS.Timeout | null = null;
   #wordsTimer: NodeJS.Timeout | null = null;
   #wordsTurn = 0;
+  #unreadTurn = 0;
   #lastRequest = 0;
   #lastChange = 0;
   #working: Promise<void> | null = null;
@@ -305,7 +288,8 @@ export class StoreThread {
         piece.outcome = { error: sqliteFault(error, piece.held.writer.root) };
       }
     };
-    for (const piece of pieces) attempt(piece, () => piece.held.writer.prepare(piece.operation));
+    const isAlone = pieces.length === 1 && this.#waiting.length === 0;
+    for (const piece of pieces) attempt(piece, () => piece.held.writer.prepare(piece.operation, isAlone));
     await syncPrepared(pieces);
     const byAccount = Map.groupBy(pieces, (piece) => piece.held);
     for (const [{ writer }, own] of byAccount) {
@@ -356,7 +340,7 @@ export class StoreThread {
     }
     if (leavesFiles(request)) held.unsettled = true;
     if (request.command === 'append' || request.command === 'read') held.unindexed = true;
-    if (request.command === 'scan' && (outcome.value as { unread: boolean }).unread) held.unread = true;
+    if (leavesUnread.has(request.command) && (outcome.value as { unread: boolean }).unread) held.unread = true;
     return { id: request.id, value: outcome.value };
   }
 
@@ -415,10 +399,13 @@ export class StoreThread {
   /** A slice of what waits behind the answers; requests that came meanwhile go first. */
   #background(): void {
     let more = false;
+    // Of one account, the next time of another: while somebody asks for things each slice is waited for.
+    const unread = [...this.#open.values()].filter((held) => held.unread && !held.unsettled);
+    const reading = unread[this.#unreadTurn++ % Math.max(1, unread.length)];
     for (const held of Array.from(this.#open.values())) {
       try {
         if (held.unsettled) held.unsettled = settle(held.writer);
-        else if (held.unread) {
+        else if (held === reading) {
           held.unread = readContents(held.writer);
           held.unindexed = true;
         }

@@ -39,7 +39,7 @@ function deliver(writer: AccountWriter): { mailbox: number; uid: number } {
     writer,
     appendRequest('INBOX', [{ message: stagedBytes(Buffer.from('Subject: x\n\nx\n')), flags: [] }], 0, {}).request,
   );
-  operation.prepare!();
+  operation.prepare!(false);
   const [outcome] = writer.run([operation]);
   operation.dispose!();
   const { mailbox, uids } = outcome!.value as { mailbox: number; uids: readonly number[] };
