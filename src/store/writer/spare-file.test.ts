@@ -37,7 +37,7 @@ describe('SpareFile', () => {
     expect(readdirSync(dir)).toHaveLength(3);
     spare.prepare();
     expect(readdirSync(dir)).toHaveLength(4);
-    await sleep(1050);
+    await sleep(150);
     expect(readdirSync(dir)).toHaveLength(3);
   });
 
@@ -63,7 +63,6 @@ it('messages that follow each other leave nothing behind them, and a home taken 
   const files = (folder: string) => readdirSync(join(home, 'Maildir', folder));
   await deliver();
   await deliver();
-  await expect.poll(() => files('tmp')).toHaveLength(1);
   await deliver();
   expect(files('new')).toHaveLength(3);
   await expect.poll(() => files('tmp'), { timeout: 5000 }).toEqual([]);

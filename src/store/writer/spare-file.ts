@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { uniqueName } from '../files/name.ts';
 
 /** Milliseconds: messages that follow each other that closely are worth a file made ahead, and for so long it is kept. */
-const soon = 1000;
+const soon = 100;
 
 export interface OpenFile {
   readonly path: string;
