@@ -32,15 +32,15 @@ describe('Listings', () => {
     store.put('a@example.com', 'a: 1\n', 'a: 22\n');
     const first = await listings.of(account!, inbox);
     expect([...first.sizes]).toEqual([6, 7]);
-    const ids = listingUidls(first, null);
+    const ids = await listingUidls(first, null);
     expect(await listings.of(account!, inbox)).toBe(first);
-    expect(listingUidls(first, null)).toBe(ids);
+    expect(await listingUidls(first, null)).toBe(ids);
     store.put('a@example.com', 'a: 333\n');
     store.inbox('a@example.com').shift();
     const second = await listings.of(account!, inbox);
     expect([...second.uids]).toEqual([2, 3]);
     expect([...second.sizes]).toEqual([7, 8]);
-    expect(listingUidls(second, null)).toEqual(['1700000000.M2P1.host', '1700000000.M3P1.host']);
+    expect(await listingUidls(second, null)).toEqual(['1700000000.M2P1.host', '1700000000.M3P1.host']);
     expect(account!.asked).toEqual([2, 1]);
   });
 

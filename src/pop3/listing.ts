@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { inSlices } from '../base/slices.ts';
 import type { MailboxId } from '../mail/numbers.ts';
 import type { AccountStore } from '../store/store.ts';
 import type { UidlFormat } from './grammar/uidl-format.ts';
-import { uidls } from './uidl.ts';
+import { type UidlSource, uidls } from './uidl.ts';
 
 /** Messages that are kept in mind over sessions, of all maildrops of a worker; about 200 octets each. */
 const keptMessages = 200_000;
@@ -59,16 +60,18 @@ export class Listings {
 }
 
 /** Unique-ids of a listing's messages, in order. */
-export function listingUidls({ uids, uidValidity, fileNames, uidls: made }: Listing, format: UidlFormat | null): readonly string[] {
+export async function listingUidls(listing: Listing, format: UidlFormat | null): Promise<readonly string[]> {
+  const made = listing.uidls;
   let found = made.get(format);
   if (found === undefined) {
-    found = uidls(
-      format,
-      fileNames.map((fileName, i) => ({ uid: uids[i]!, uidValidity, fileName })),
-    );
+    found = await inSlices(uidls(format, sources(listing)));
     made.set(format, found);
   }
   return found;
+}
+
+function* sources({ uids, uidValidity, fileNames }: Listing): Iterable<UidlSource> {
+  for (let i = 0; i < uids.length; i++) yield { uid: uids[i]!, uidValidity, fileName: fileNames[i]! };
 }
 
 function same(a: Uint32Array, b: Uint32Array): boolean {

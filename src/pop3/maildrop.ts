@@ -103,7 +103,7 @@ export class Maildrop {
     return this.#listing.sizes[message - 1]!;
   }
 
-  uidls(format: UidlFormat | null): readonly string[] {
+  uidls(format: UidlFormat | null): Promise<readonly string[]> {
     return listingUidls(this.#listing, format);
   }
 

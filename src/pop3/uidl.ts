@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { Sliced } from '../base/slices.ts';
 import { type UidlFormat, uidlFormat } from './grammar/uidl-format.ts';
+
+/** Made between two yields. */
+const step = 256;
 
 export interface UidlSource {
   readonly uid: number;
@@ -13,16 +17,20 @@ export interface UidlSource {
  *
  * Without a format it is the part of the file's name before the first comma, which stays when a message is moved or copied.
  */
-export function uidls(format: UidlFormat | null, messages: readonly UidlSource[]): string[] {
+export function* uidls(format: UidlFormat | null, messages: Iterable<UidlSource>): Sliced<string[]> {
   const taken = new Set<string>();
-  return messages.map(({ uid, uidValidity, fileName }) => {
-    const guid = /^[^,]*/.exec(fileName)![0];
+  const ids: string[] = [];
+  for (const { uid, uidValidity, fileName } of messages) {
+    const comma = fileName.indexOf(',');
+    const guid = comma < 0 ? fileName : fileName.slice(0, comma);
     const wanted = sendable(format === null ? guid : format({ uid, uidValidity, guid, fileName }));
     // A copy beside its original: the UID tells them apart, whichever of them goes first.
     const id = taken.has(wanted) ? sendable(`${wanted}.${uid}`) : wanted;
     taken.add(id);
-    return id;
-  });
+    ids.push(id);
+    if (ids.length % step === 0) yield;
+  }
+  return ids;
 }
 
 function sendable(id: string): string {

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { silentLog } from '../../base/log.ts';
+import { atOnce } from '../../base/slices.ts';
 import { uidlFormatOf, uidls } from '../../pop3/uidl.ts';
 import { storeSlice } from '../../server/slices.ts';
 import { exportDovecot } from '../../store/export-dovecot.ts';
@@ -64,7 +65,8 @@ export const indexAccount: CommandFile = (program, cli) => {
     .action(async (address: string) => {
       const { config } = cli.config();
       const format = config['pop3.uidl_format'];
-      const known = format === dovecotUidl ? null : (messages: Parameters<typeof uidls>[1]) => uidls(uidlFormatOf(format), messages);
+      const known =
+        format === dovecotUidl ? null : (messages: Parameters<typeof uidls>[1]) => atOnce(uidls(uidlFormatOf(format), messages));
       for (const owner of await accounts(address)) {
         const messages = asOwner(owner.home, () => exportDovecot(owner, storeSlice(config), silentLog, known));
         cli.print({ address: owner.address, messages }, `${owner.address}: ${messages} messages`);

@@ -4,10 +4,10 @@ import { number, words } from '../grammar/command-line.ts';
 /** Unique-id of one message or of all. RFC 1939 7 */
 export const uidl = transactionCommand(
   'UIDL',
-  (argument, session, maildrop) => {
+  async (argument, session, maildrop) => {
     const [word] = words(argument);
     const message = word === undefined ? null : maildrop.check(number(word));
-    const ids = maildrop.uidls(session.uidlFormat);
+    const ids = await maildrop.uidls(session.uidlFormat);
     if (message !== null) {
       session.ok(`${message} ${ids[message - 1]}`);
       return;
