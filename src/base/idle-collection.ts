@@ -12,8 +12,8 @@ const worthwhile = 3 << 20;
 const largest = 32 << 20;
 /** Milliseconds between two collections, and between two looks at what malloc has free. */
 const pause = 15_000;
-/** Looks of rest after which other threads have collected, too; and after which those that are not needed have ended. */
-const trimAfter: ReadonlySet<number> = new Set([4, 28]);
+/** Looks of rest after which other threads have collected, too; those that are not needed have ended; indexes that rest are closed. */
+const trimAfter: ReadonlySet<number> = new Set([4, 28, 128]);
 
 /**
  * Has V8 give back what a wave of work left this thread with. It grows the space for new objects while it is busy, and shrinks it only

@@ -11,7 +11,7 @@ import { inProcessFeed } from './change-feed.ts';
 import { Reader } from './reader.ts';
 import type { StoreSettings } from './settings.ts';
 import type { AccountStore, ChangeFeed, MailAccount, MailStore, NewMessage } from './store.ts';
-import { surplus } from './surplus.ts';
+import { longRest, surplus } from './surplus.ts';
 import { StoreThreads } from './threads.ts';
 import { indexName } from './writer/account-writer.ts';
 
@@ -44,7 +44,7 @@ class MaildirStore implements MailStore {
   readonly #threads: StoreThreads;
   readonly #ballast: Ballast;
   readonly #entries = new Map<string, Entry>();
-  #readers = 0;
+  readonly #resting = setInterval(() => this.#closeSurplus(this.#settings.openAccounts), longRest / 2).unref();
 
   constructor(settings: StoreSettings, { log, feed = inProcessFeed(), eager = false }: StoreDeps) {
     this.#settings = settings;
@@ -103,6 +103,7 @@ class MaildirStore implements MailStore {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#resting);
     for (const { account, reader } of this.#entries.values()) {
       account.close();
       reader?.close();
@@ -126,13 +127,12 @@ class MaildirStore implements MailStore {
     if (entry.reader !== null && !entry.reader.isCurrent()) {
       entry.reader.close();
       entry.reader = null;
-      this.#readers--;
       entry.account.forget();
     }
     if (entry.reader === null) {
-      this.#closeSurplus();
+      // Before another is made.
+      this.#closeSurplus(this.#settings.openAccounts - 1);
       entry.reader = this.#connect(entry);
-      this.#readers++;
     }
     entry.used = performance.now();
     return entry.reader;
@@ -173,16 +173,14 @@ class MaildirStore implements MailStore {
     }
   }
 
-  /** Connections of accounts that rest, before another is made; they open again when they are needed. */
-  #closeSurplus(): void {
-    const open = (): Entry[] => [...this.#entries.values()].filter(({ reader }) => reader !== null);
-    for (const entry of surplus(this.#readers, open, this.#settings.openAccounts - 1, performance.now())) this.#drop(entry);
+  /** Connections of accounts that rest; they open again when they are needed. */
+  #closeSurplus(most: number): void {
+    const open = [...this.#entries.values()].filter(({ reader }) => reader !== null);
+    for (const entry of surplus(open, most, performance.now())) this.#drop(entry);
   }
 
   #drop(entry: Entry): void {
-    if (entry.reader === null) return;
-    entry.reader.close();
+    entry.reader?.close();
     entry.reader = null;
-    this.#readers--;
   }
 }

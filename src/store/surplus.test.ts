@@ -2,33 +2,27 @@ import { expect, test } from 'vitest';
 import { surplus } from './surplus.ts';
 
 const used = (count: number, at: (n: number) => number) => Array.from({ length: count }, (_, n) => ({ used: at(n), busy: false }));
-const close = (open: readonly { readonly used: number; readonly busy: boolean }[], most: number, now: number) =>
-  surplus(open.length, () => open, most, now);
 
-test('a few stay open however long they rest', () => {
-  expect(
-    close(
-      used(64, () => 0),
-      256,
-      100_000,
-    ),
-  ).toEqual([]);
+test('a few stay open for a minute, and longer while they have work left', () => {
+  const open = used(64, (n) => n).map((one, n) => ({ ...one, busy: n === 1 }));
+  expect(surplus(open, 256, 59_999)).toEqual([]);
+  expect(surplus(open, 256, 60_002).map((one) => one.used)).toEqual([0, 2]);
 });
 
 test('beyond a few, those that rest are closed, the oldest first', () => {
   const open = used(70, (n) => (n < 67 ? 69 - n : 5000));
-  expect(close(open, 256, 5500).map((one) => one.used)).toEqual([3, 4, 5, 6, 7, 8]);
+  expect(surplus(open, 256, 5500).map((one) => one.used)).toEqual([3, 4, 5, 6, 7, 8]);
 });
 
 test('what is in use stays open up to the most there may be', () => {
   const open = used(200, (n) => 9500 + n);
-  expect(close(open, 256, 10_000)).toEqual([]);
-  expect(close(open, 190, 10_000).map((one) => one.used)).toEqual(Array.from({ length: 10 }, (_, n) => 9500 + n));
+  expect(surplus(open, 256, 10_000)).toEqual([]);
+  expect(surplus(open, 190, 10_000).map((one) => one.used)).toEqual(Array.from({ length: 10 }, (_, n) => 9500 + n));
 });
 
 test('fewer than a few, where there is room for fewer only', () => {
   expect(
-    close(
+    surplus(
       used(9, (n) => n),
       8,
       0,
@@ -38,6 +32,6 @@ test('fewer than a few, where there is room for fewer only', () => {
 
 test('what has work left stays, as long as there is room', () => {
   const open = used(70, () => 0).map((one, n) => ({ ...one, used: n, busy: n < 4 }));
-  expect(close(open, 256, 9000).map((one) => one.used)).toEqual([4, 5]);
-  expect(close(open, 68, 9000).map((one) => one.used)).toEqual([0, 1, 4, 5]);
+  expect(surplus(open, 256, 9000).map((one) => one.used)).toEqual([4, 5]);
+  expect(surplus(open, 68, 9000).map((one) => one.used)).toEqual([0, 1, 4, 5]);
 });

@@ -2,6 +2,8 @@
 const resting = 64;
 /** Milliseconds without use after which one rests. */
 const rest = 1000;
+/** And after which none stays open: opening it again takes 2 ms. */
+export const longRest = 60_000;
 
 interface Open {
   readonly used: number;
@@ -10,11 +12,11 @@ interface Open {
 }
 
 /**
- * Which of `size` open ones to close, those first that were used longest ago: what rests, beyond a few, and what is beyond `most` in
- * any case.
+ * Which open ones to close, those first that were used longest ago: what rests, beyond a few, or has rested long, and what is beyond
+ * `most` in any case.
  */
-export function surplus<T extends Open>(size: number, open: () => readonly T[], most: number, now: number): T[] {
-  if (size <= Math.min(resting, most)) return [];
-  const oldest = open().toSorted((a, b) => a.used - b.used);
-  return oldest.filter((one, n) => n < size - most || (n < size - resting && one.busy !== true && now - one.used >= rest));
+export function surplus<T extends Open>(open: readonly T[], most: number, now: number): T[] {
+  const oldest = open.toSorted((a, b) => a.used - b.used);
+  const isDue = (one: T, after: number): boolean => one.busy !== true && now - one.used >= after;
+  return oldest.filter((one, n) => n < open.length - most || isDue(one, n < open.length - resting ? rest : longRest));
 }

@@ -7,7 +7,7 @@ import { Fault } from '../../mail/fault.ts';
 import { type Journal, type JournalStep, openJournal } from '../journal/journal.ts';
 import type { Burst, CommandName, Commands, Reply, Request, Told } from '../protocol.ts';
 import type { StoreSettings } from '../settings.ts';
-import { surplus } from '../surplus.ts';
+import { longRest, surplus } from '../surplus.ts';
 import { type AccountWriter, type Operation, StaleIndex, unfinished } from './account-writer.ts';
 import { setAcl, setMetadata } from './annotations.ts';
 import { append } from './append.ts';
@@ -135,6 +135,7 @@ export class StoreThread {
   readonly #open = new Map<string, Held>();
   /** One more since surplus was looked for. */
   #opened = false;
+  readonly #resting = setInterval(() => this.#between(() => this.#closeSurplus()), longRest / 2).unref();
   #waiting: Request[] = [];
   #timer: NodeJS.Timeout | null = null;
   #wordsTimer: NodeJS.Timeout | null = null;
@@ -185,7 +186,7 @@ export class StoreThread {
       if (this.#putOff.length > 0) await this.#finishing;
       for (const work of this.#putOff.splice(0)) work();
     }
-    this.#closeSurplus();
+    if (this.#opened) this.#closeSurplus();
   }
 
   /** Runs a slice while no round waits for the disk: now, or after the round. */
@@ -200,6 +201,7 @@ export class StoreThread {
     await this.#finishing;
     // What it found to be done once more.
     if (this.#waiting.length > 0) return this.close();
+    clearInterval(this.#resting);
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#wordsTimer !== null) clearTimeout(this.#wordsTimer);
     for (const { writer } of this.#open.values()) {
@@ -468,9 +470,8 @@ export class StoreThread {
   }
 
   #closeSurplus(): void {
-    if (!this.#opened) return;
     this.#opened = false;
-    for (const held of surplus(this.#open.size, () => [...this.#open.values()], this.#settings.openAccounts, Date.now())) {
+    for (const held of surplus([...this.#open.values()], this.#settings.openAccounts, Date.now())) {
       const { writer } = held;
       try {
         settleAll(writer);
