@@ -28,7 +28,7 @@ async function once(server: BenchServer, count: number, accounts: number, tls: b
   };
   // The accounts are open and warm in every worker before memory is counted.
   for (let n = 0; n < accounts * 6; n++) (await open(n)).close();
-  await sleep(3000);
+  await sleep(7000);
   const before = memoryOf(server.pids);
   const loop = await watchLoop(server);
   for (let n = 0; n < count; n += 20) {
@@ -42,7 +42,7 @@ async function once(server: BenchServer, count: number, accounts: number, tls: b
       )),
     );
   }
-  await sleep(3000);
+  await sleep(7000);
   const resident = memoryOf(server.pids);
   const memory = (resident - before) / count / 1024;
   const delays: number[] = [];

@@ -12,13 +12,15 @@ const worthwhile = 3 << 20;
 const largest = 32 << 20;
 /** Milliseconds between two collections, and between two looks at what malloc has free. */
 const pause = 15_000;
+/** Looks of rest before one: the main thread's holds the loop for 25 to 45 ms, and who was just here may well come back. */
+const restful = isMainThread ? 6 : 2;
 /** Looks of rest after which other threads have collected, too; those that are not needed have ended; indexes that rest are closed. */
-const trimAfter: ReadonlySet<number> = new Set([4, 28, 128]);
+const trimAfter: ReadonlySet<number> = new Set([8, 28, 128]);
 
 /**
  * Has V8 give back what a wave of work left this thread with. It grows the space for new objects while it is busy, and shrinks it only
  * when it collects; but a thread without work allocates nothing, and so nothing is collected.
- * Done when the loop was quiet in two looks one after the other, `interval` milliseconds each; a little later the main thread has malloc
+ * Done when the loop was quiet in some looks one after the other, `interval` milliseconds each; a little later the main thread has malloc
  * do the same for all of them. @returns stops it
  */
 export function collectWhenIdle(interval = 750): () => void {
@@ -32,7 +34,7 @@ export function collectWhenIdle(interval = 750): () => void {
     const now = performance.eventLoopUtilization();
     looks = performance.eventLoopUtilization(now, before).utilization <= quiet ? looks + 1 : 0;
     before = now;
-    if (looks < 2) return;
+    if (looks < restful) return;
     if (performance.now() - collected >= pause && isWorthwhile(kept) && collect()) {
       kept = getHeapStatistics().total_heap_size;
       collected = performance.now();
