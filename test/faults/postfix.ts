@@ -12,6 +12,9 @@ import { type FaultTest, figures, Skip, seeded } from './fault-test.ts';
 
 const accounts = 10;
 
+/** A file of a message that Postfix has not sent on. */
+const queued = /^(?:maildrop|incoming|active|deferred)\/(?:.*\/)?[0-9A-Za-z]{6,}$/;
+
 const text = (n: number): string =>
   `Subject: ${n}\nX-Number: ${n}\n\n${`.line of message ${n}\n..\n`.repeat(1 + (n % 7 === 0 ? 12_000 : n * 3))}`;
 
@@ -137,7 +140,9 @@ async function exchange({ outward, messages, kills, badWay }: Exchange): Promise
     const { busy, cutFromClient, cutFromServer, slow } = proxy.did;
     const errors = ours.errors().length;
     const way = badWay ? { busy, cutFromClient, cutFromServer, slow } : under;
-    const values = { messages, kills, ...way, lost: messages - counts.size, duplicates, damaged, errors };
+    // Of those that did not arrive: whether it still has them, or somebody took them and lost them.
+    const inPostfix = readdirSync(join(root, 'queue'), { recursive: true, encoding: 'utf8' }).filter((name) => queued.test(name)).length;
+    const values = { messages, kills, ...way, lost: messages - counts.size, inPostfix, duplicates, damaged, errors };
     // A cut, or a kill with up to twenty sessions open, may come between the end of a text and its reply. RFC 1047
     return figures(values, ['lost', 'damaged', 'errors'], { duplicates: badWay ? sum(proxy) + 20 * kills : kills });
   } finally {
