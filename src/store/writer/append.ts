@@ -2,6 +2,7 @@ import { closeSync, constants, futimesSync, openSync, readSync, renameSync, rmSy
 import { join } from 'node:path';
 import { syncFolder, writeWhole } from '../../base/durable-file.ts';
 import { Fault } from '../../mail/fault.ts';
+import { countBareLf } from '../../mail/line-ends.ts';
 import { FactsReader, messageFacts } from '../../mail/mime/facts.ts';
 import { baseName, lettersOfBits, uniqueName } from '../files/name.ts';
 import { canonicalName } from '../files/paths.ts';
@@ -112,8 +113,6 @@ export function append(writer: AccountWriter, request: AppendRequest): Operation
 
 /** Octets of a message, by itself, whose contents are read behind the answer, from its file: with many others, or when somebody asks for them. */
 const readLater = 60_000;
-const lf = 10;
-const cr = 13;
 
 const freeChecked = new Map<string, { at: number; free: number }>();
 
@@ -155,16 +154,9 @@ const whole = (content: FileFacts): Written => ({ size: content.facts.size, virt
 
 function writeBytes(fd: number, bytes: Uint8Array, later: boolean): Written {
   writeWhole(fd, bytes);
-  if (later) return { size: bytes.length, virtualSize: virtualSize(bytes), content: null };
+  if (later) return { size: bytes.length, virtualSize: bytes.length + countBareLf(bytes), content: null };
   const facts = messageFacts(bytes);
   return whole({ facts, header: facts.headerSize <= longestHeader ? bytes.subarray(0, facts.headerSize) : null });
-}
-
-/** Octets with CRLF line ends. */
-function virtualSize(bytes: Uint8Array): number {
-  let bare = 0;
-  for (let at = bytes.indexOf(lf); at !== -1; at = bytes.indexOf(lf, at + 1)) if (bytes[at - 1] !== cr) bare++;
-  return bytes.length + bare;
 }
 
 function copyFile(fd: number, file: string, prefix: Uint8Array | null): FileFacts {
